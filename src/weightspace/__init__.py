@@ -1,0 +1,1 @@
+"""Learning on the weights of neural networks, and making it generalise."""
