@@ -1,0 +1,1 @@
+"""Group actions on weights that keep, or align, the function of a network."""
