@@ -1,0 +1,1 @@
+"""Where the objects come from: sources, image sets, splits and coordinates."""

@@ -1,0 +1,136 @@
+"""The objects of an experiment: chosen images with their labels and splits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from weightspace.data.archive import read_npz, write_npz
+from weightspace.data.images import ImageSet
+from weightspace.data.splits import stratified_split
+
+__all__ = ["Objects", "read_objects", "select_objects", "signals", "write_objects"]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of an experiment, in the order of their object_ids.
+
+    Attributes:
+        dataset: the image set they were chosen from.
+        images: uint8, `(n, height, width)` or `(n, height, width, 3)`.
+        labels: the class of each object, int64, `(n,)`.
+        object_ids: the index in the official set, int64, `(n,)`.
+        splits: "train", "val" or "test", `(n,)`.
+        classes: the name of each class.
+
+    Raises:
+        ValueError: if the lengths differ or an object occurs twice.
+    """
+
+    dataset: str
+    images: np.ndarray
+    labels: np.ndarray
+    object_ids: np.ndarray
+    splits: np.ndarray
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(getattr(self, name)) for name in ("images", *_COLUMNS)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"Objects needs one entry per object everywhere; got {lengths}")
+        ids, counts = np.unique(self.object_ids, return_counts=True)
+        if (twice := ids[counts > 1]).size:
+            raise ValueError(
+                f"Objects needs every object once; object_id {twice[0]} is there "
+                f"{counts.max()} times"
+            )
+
+    def __len__(self) -> int:
+        return len(self.object_ids)
+
+
+_COLUMNS = ("labels", "object_ids", "splits")
+
+
+def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed: int) -> Objects:
+    """Choose class-balanced objects of each split, as `stratified_split` does.
+
+    Args:
+        image_set: what to choose from.
+        train: the number of training objects.
+        val: the number of validation objects, other ones of the official training split.
+        test: the number of test objects, of the official test split.
+        seed: the seed of the choice.
+
+    Returns:
+        The objects, sorted by object_id.
+
+    Raises:
+        ValueError: if more are asked than there are.
+    """
+    chosen = stratified_split(
+        image_set.labels,
+        image_set.official_split,
+        train=train,
+        val=val,
+        test=test,
+        seed=seed,
+    )
+    positions = np.concatenate(list(chosen.values()))
+    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
+    order = np.argsort(image_set.object_ids[positions])
+    positions, splits = positions[order], splits[order]
+    return Objects(
+        dataset=image_set.name,
+        images=image_set.images[positions],
+        labels=image_set.labels[positions],
+        object_ids=image_set.object_ids[positions],
+        splits=splits,
+        classes=image_set.classes,
+    )
+
+
+def signals(objects: Objects) -> Float[Tensor, "n points d_out"]:
+    """The images as functions on the pixel grid, in [0, 1].
+
+    Args:
+        objects: the objects.
+
+    Returns:
+        One row per pixel in the order of `weightspace.data.coordinates.grid`; one output for
+        grey images, three for colours.
+    """
+    n, height, width, *channels = objects.images.shape
+    flat = objects.images.reshape(n, height * width, *(channels or [1]))
+    return torch.from_numpy(flat.astype(np.float32)) / 255
+
+
+def write_objects(path: Path, objects: Objects) -> None:
+    """Write objects to an .npz file in one step; equal objects give equal bytes."""
+    write_npz(
+        Path(path),
+        {
+            "dataset": np.array(objects.dataset),
+            "images": objects.images,
+            "labels": objects.labels,
+            "object_ids": objects.object_ids,
+            "splits": objects.splits,
+            "classes": np.array(objects.classes),
+        },
+    )
+
+
+def read_objects(path: Path) -> Objects:
+    """Read what `write_objects` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ArchiveError: if the file is damaged or something else.
+    """
+    arrays = read_npz(Path(path), ("dataset", "images", *_COLUMNS, "classes"))
+    dataset, classes = str(arrays.pop("dataset")), arrays.pop("classes")
+    return Objects(dataset=dataset, classes=tuple(str(c) for c in classes), **arrays)

@@ -1,0 +1,115 @@
+"""Where datasets come from: sources tried in order until every file is there, whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from weightspace.data.checksums import DataFile, is_whole
+from weightspace.data.debian import DebianPackage
+from weightspace.data.web import GzipAtUrl
+
+__all__ = ["FILES", "SOURCES", "FetchError", "Source", "fetch"]
+
+
+class FetchError(ValueError):
+    """No source could give every file of a dataset."""
+
+
+class Source(Protocol):
+    """A place that offers the files of a dataset."""
+
+    @property
+    def title(self) -> str:
+        """The place, for messages."""
+        ...
+
+    def __call__(
+        self, files: list[DataFile], directory: Path, *, progress: Callable[[int, int], None]
+    ) -> None:
+        """Put each of `files` into `directory`, decompressed and verified."""
+        ...
+
+
+FILES: dict[str, tuple[DataFile, ...]] = {
+    "fashion_mnist": (
+        DataFile("train-images-idx3-ubyte", "f4a8712d7a061bf5bd6d2ca38dc4d50a", 47_040_016),
+        DataFile("train-labels-idx1-ubyte", "9018921c3c673c538a1fc5bad174d6f9", 60_008),
+        DataFile("t10k-images-idx3-ubyte", "8181f5470baa50b63fa0f6fddb340f0a", 7_840_016),
+        DataFile("t10k-labels-idx1-ubyte", "15d484375f8d13e6eb1aabb0c3f46965", 10_008),
+    ),
+}
+
+SOURCES: dict[str, tuple[Source, ...]] = {
+    "fashion_mnist": (
+        GzipAtUrl("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
+        DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+    ),
+}
+
+
+def fetch(
+    dataset: str, directory: Path, *, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Put the decompressed files of a dataset into a directory.
+
+    Files that are there and whole are kept. The sources are tried in order for the others,
+    each file is verified before it gets its name, and an interrupted download goes on where
+    it stopped.
+
+    Args:
+        dataset: the key in `SOURCES`.
+        directory: where the files go; it is made if missing.
+        progress: called with the bytes that are there and the bytes in total (decompressed).
+
+    Raises:
+        ValueError: if the dataset is unknown.
+        FetchError: if no source could give a file; the message lists what was tried.
+    """
+    if dataset not in SOURCES:
+        raise ValueError(f"unknown dataset {dataset!r}; fetch knows {', '.join(SOURCES)}")
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    files, failures = FILES[dataset], []
+    total = sum(file.size for file in files)
+    missing = _missing(files, directory)
+    for source in SOURCES[dataset]:
+        if not missing:
+            break
+        present = total - sum(file.size for file in missing)
+        try:
+            source(missing, directory, progress=_shifted(progress, present, total))
+        except (OSError, ValueError) as error:
+            failures.append(f"{source.title}: {error}")
+        missing = _missing(missing, directory)
+    if missing:
+        raise FetchError(_advice(dataset, directory, missing, failures))
+    if progress:
+        progress(total, total)
+
+
+def _missing(files: tuple[DataFile, ...] | list[DataFile], directory: Path) -> list[DataFile]:
+    """The files that are not in `directory`, or not whole."""
+    return [file for file in files if not is_whole(directory / file.name, file)]
+
+
+def _shifted(
+    progress: Callable[[int, int], None] | None, present: int, total: int
+) -> Callable[[int, int], None]:
+    """Report the bytes of one source on top of those that were `present` before it."""
+
+    def report(done: int, _: int) -> None:
+        if progress:
+            progress(present + done, total)
+
+    return report
+
+
+def _advice(dataset: str, directory: Path, missing: list[DataFile], failures: list[str]) -> str:
+    """What was tried, why it failed and what to do."""
+    tried = "".join(f"\n  {i}. {failure}" for i, failure in enumerate(failures, 1))
+    wanted = "".join(f"\n  {file.name} (md5 {file.md5})" for file in missing)
+    return (
+        f"could not fetch {dataset}; tried in order:{tried}\n"
+        f"Run it again (a download goes on where it stopped), or put these files by hand, "
+        f"decompressed, into {directory}:{wanted}"
+    )

@@ -1,0 +1,78 @@
+"""Safe unpacking: nothing leaves the target, nothing grows beyond the size that was stated."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import IO
+
+__all__ = ["UnpackError", "gunzip", "tar_members"]
+
+_CHUNK = 1 << 20
+
+
+class UnpackError(ValueError):
+    """An archive that is damaged, or that does not hold what it should."""
+
+
+def gunzip(compressed: IO[bytes], target: Path, *, size: int) -> None:
+    """Decompress a gzip stream into a file of at most `size` bytes.
+
+    Args:
+        compressed: the stream.
+        target: the file to write.
+        size: the most bytes that the content may have; more is refused while it is read, so
+            that an archive made to fill the disk cannot.
+
+    Raises:
+        UnpackError: if the stream is damaged, truncated or longer than `size`.
+    """
+    written = 0
+    try:
+        with gzip.open(compressed) as content, target.open("wb") as out:
+            while chunk := content.read(_CHUNK):
+                written += len(chunk)
+                if written > size:
+                    raise UnpackError(f"the archive holds more than the {size} bytes expected")
+                out.write(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnpackError(f"the gzip archive is damaged or truncated: {error}") from error
+
+
+def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Open the members of a tar file that are named, and no others.
+
+    Members are only read; the caller chooses where the content goes, so no name or link in the
+    archive can lead out of the target.
+
+    Args:
+        path: the tar file, compressed or not.
+        names: the members wanted, as paths without a leading "./".
+
+    Yields:
+        The name and the content of each.
+
+    Raises:
+        UnpackError: if the file is damaged, or a wanted member is missing or no plain file.
+    """
+    found = set()
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = member.name.removeprefix("./")
+                if name in names:
+                    yield name, _content(archive, member)
+                    found.add(name)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error
+    if lacking := sorted(set(names) - found):
+        raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    """The content of a plain file; links and devices are refused."""
+    content = archive.extractfile(member) if member.isfile() else None
+    if content is None:
+        raise UnpackError(f"{member.name} in the tar archive is not a plain file")
+    return content
