@@ -1,0 +1,187 @@
+"""The sections of a config, their types and what each value may be."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from weightspace.config_messages import nearest
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+# Pictures in the official training and test sets.
+OFFICIAL_SIZES = {"fashion_mnist_subset": (5_000, 1_000), "fashion_mnist": (60_000, 10_000)}
+
+
+class Strict(BaseModel):
+    """A section of the config: no unknown keys, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
+        return data
+
+
+class DatasetConfig(Strict):
+    """Which pictures, and how many objects of each split."""
+
+    name: Literal["fashion_mnist_subset", "fashion_mnist"]
+    train: Count
+    val: Count
+    test: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _enough_pictures(self) -> Self:
+        n_train, n_test = OFFICIAL_SIZES[self.name]
+        if self.train + self.val > n_train or self.test > n_test:
+            raise ValueError(
+                f"{self.name} has {n_train} training and {n_test} test pictures; train + val asks "
+                f"for {self.train + self.val} of the former, test for {self.test} of the latter"
+            )
+        return self
+
+
+class ViewsConfig(Strict):
+    """How many independent fits (views) each object of a split gets."""
+
+    train: Count
+    val: Count
+    test: Count
+
+
+class FitConfig(Strict):
+    """How a picture becomes the weights of a SIREN."""
+
+    hidden: list[Count] = Field(min_length=1)
+    omega_0: Positive
+    output_offset: float = Field(allow_inf_nan=False)
+    views: ViewsConfig
+    steps: Count
+    lr: Positive
+    target_psnr: Positive | None
+    min_psnr: float = Field(allow_inf_nan=False)
+    retries: Annotated[int, Field(ge=0)]
+    backend: Literal["auto", "reference", "cpu"]
+    shard_size: Count
+    seed: Seed
+
+
+class TrainConfig(Strict):
+    """How every cell is trained: the same number of updates for all of them."""
+
+    seeds: list[Seed] = Field(min_length=1)
+    updates: Count
+    batch_size: Count
+    warmup: Annotated[int, Field(ge=0)]
+    weight_decay: NonNegative
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    evaluate_every: Count
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed is listed twice")
+        return seeds
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for key in ("warmup", "evaluate_every"):
+            if getattr(self, key) > self.updates:
+                raise ValueError(f"{key} is {getattr(self, key)}, more than updates {self.updates}")
+        return self
+
+
+class MlpConfig(Strict):
+    """A plain MLP on the flattened weights (weightspace.models.mlp)."""
+
+    kind: Literal["mlp"]
+    lr: Positive
+    width: Count = 256
+    depth: Count = 2
+
+
+class DwsConfig(Strict):
+    """DWSNet, equivariant to permutations of hidden neurons (weightspace.models.dws)."""
+
+    kind: Literal["dws"]
+    lr: Positive
+    channels: Count = 16
+    depth: Count = 3
+    reduce: Literal["mean", "max"] = "mean"
+
+
+class PermutationConfig(Strict):
+    """Relabel hidden neurons (weightspace.augment.exact)."""
+
+    kind: Literal["permutation"]
+
+
+class SignFlipConfig(Strict):
+    """Negate random hidden neurons, which an odd activation undoes (weightspace.augment.exact)."""
+
+    kind: Literal["sign_flip"]
+    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class GaussianNoiseConfig(Strict):
+    """Add Gaussian noise relative to the deviation of each tensor (weightspace.augment.noise)."""
+
+    kind: Literal["gaussian_noise"]
+    scale: NonNegative = 0.32
+
+
+class DirectMixUpConfig(Strict):
+    """Mix with a partner as it is (weightspace.augment.mixup)."""
+
+    kind: Literal["direct"]
+
+
+class RandomisedMixUpConfig(Strict):
+    """Mix with a randomly permuted partner (weightspace.augment.mixup)."""
+
+    kind: Literal["randomised"]
+
+
+class AlignedMixUpConfig(Strict):
+    """Mix with a partner that is matched first (weightspace.augment.mixup)."""
+
+    kind: Literal["aligned"]
+    signed: bool = False
+    sweeps: Count = 20
+
+
+ModelConfig = Annotated[MlpConfig | DwsConfig, Field(discriminator="kind")]
+AugmentationConfig = Annotated[
+    PermutationConfig | SignFlipConfig | GaussianNoiseConfig, Field(discriminator="kind")
+]
+MixConfig = Annotated[
+    DirectMixUpConfig | RandomisedMixUpConfig | AlignedMixUpConfig, Field(discriminator="kind")
+]
+
+
+class SchemeConfig(Strict):
+    """An augmentation scheme: augmentations in order, then a mix. Empty means none."""
+
+    augment: list[AugmentationConfig] = []
+    mix: MixConfig | None = None
+
+
+class CellsConfig(Strict):
+    """A block of cells: every model with every scheme at every number of views."""
+
+    models: list[str] = Field(min_length=1)
+    schemes: list[str] = Field(min_length=1)
+    views: list[Count] = Field(min_length=1)

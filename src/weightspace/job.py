@@ -1,0 +1,61 @@
+"""The frame of a workflow job: its log, its progress, and one clear message if it fails."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+__all__ = ["job", "progress_line"]
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
+    """Run a job under a name; yield its progress callback `(done, total)`.
+
+    Messages and progress go to the terminal and to the log file. An error that has a clear
+    message (a `ValueError` or an `OSError`) ends the job with that message and exit status 1;
+    its traceback goes to the log file only. Other errors are bugs and are raised.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    to_terminal = logging.StreamHandler(sys.stderr)
+    to_terminal.addFilter(lambda record: not getattr(record, "file_only", False))
+    logger = logging.Logger(name, level=logging.INFO)
+    for handler in (to_file, to_terminal):
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logger.addHandler(handler)
+    started = monotonic()
+    try:
+        yield _reporter(logger)
+    except (ValueError, OSError) as error:
+        logger.info("traceback", exc_info=True, extra={"file_only": True})
+        logger.error("error: %s", error)  # noqa: TRY400 (the terminal gets no traceback)
+        sys.exit(1)
+    else:
+        logger.info("done in %.1f s", monotonic() - started)
+    finally:
+        to_file.close()
+
+
+def _reporter(logger: logging.Logger) -> Callable[[int, int], None]:
+    """Log the progress at most every few seconds, and at the end."""
+    started = last = monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            logger.info(progress_line(done, total, now - started))
+
+    return report
+
+
+def progress_line(done: int, total: int, seconds: float) -> str:
+    """Say how much is done and how long the rest will take at the same rate."""
+    left = f", {seconds * (total - done) / done:.0f} s left" if done else ""
+    return f"{done}/{total} ({100 * done / max(total, 1):.0f} %){left}"

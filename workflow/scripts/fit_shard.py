@@ -1,0 +1,25 @@
+"""Fit all views of the objects of one shard."""
+
+from typing import TYPE_CHECKING
+
+from weightspace.data.objects import read_objects
+from weightspace.dataset.shard import fit_shard
+from weightspace.job import job
+from weightspace.provenance import commit
+from weightspace.store import write_inrs
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+shard = int(snakemake.wildcards["shard"])
+with job(f"fit shard {shard}", snakemake.log[0]) as progress:
+    inrs = fit_shard(
+        read_objects(snakemake.input[0]),
+        shard,
+        shard_size=snakemake.params["shard_size"],
+        fit=snakemake.params["fit"],
+        commit=commit(),
+        threads=snakemake.threads,
+        progress=progress,
+    )
+    write_inrs(snakemake.output[0], inrs)

@@ -1,0 +1,17 @@
+"""Choose the objects of each split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightspace.data.images import load_images
+from weightspace.data.objects import select_objects, write_objects
+from weightspace.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job("objects", snakemake.log[0]):
+    settings = dict(snakemake.params["dataset"])
+    directory = Path(snakemake.input["images"]) if snakemake.input["images"] else None
+    images = load_images(settings.pop("name"), directory)
+    write_objects(Path(snakemake.output[0]), select_objects(images, **settings))

@@ -1,0 +1,38 @@
+"""Train a weight-space model under one scheme from every seed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.job import job
+from weightspace.provenance import commit, versions
+from weightspace.train.cell import train_cell
+from weightspace.train.device import best_device, device_name, use_threads
+from weightspace.train.records import write_records
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+cell = snakemake.params["cell"]
+with job(cell["cell"], snakemake.log[0]) as progress:
+    use_threads(snakemake.threads)
+    device = best_device()
+    result = train_cell(
+        load_inr_dataset(snakemake.input[0]),
+        model=cell["model_settings"],
+        scheme=cell["scheme_settings"],
+        views=cell["views"],
+        lr=cell["lr"],
+        **cell["train"],
+        device=device,
+        progress=progress,
+    )
+    write_records(
+        Path(snakemake.output["metrics"]).parent,
+        result,
+        config=cell,
+        versions=versions(),
+        commit=commit(),
+        device=device_name(device),
+        threads=snakemake.threads,
+    )
