@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from weightspace.symmetry.permutation import permute
+from weightspace.symmetry.permutation import invert_perms, permute
 from weightspace.symmetry.sign import flip_signs
 from weightspace.weights import Weights
 
-__all__ = ["Matching", "apply_matching", "match"]
+__all__ = ["Matching", "apply_matching", "invert_matching", "match"]
 
 # A gain below this share of the objective is rounding, and following it could go in circles.
 ROUNDING = 1e-12
@@ -34,6 +34,13 @@ class Matching:
 def apply_matching(b: Weights, matching: Matching) -> Weights:
     """Bring `b` to the networks it was matched to; its function stays the same."""
     return flip_signs(permute(b, matching.perms), matching.signs)
+
+
+def invert_matching(matching: Matching) -> Matching:
+    """The matching that undoes `matching`: if one brings b to a, it brings a to b."""
+    perms = invert_perms(matching.perms)
+    signs = tuple(s.gather(1, p) for s, p in zip(matching.signs, perms, strict=True))
+    return Matching(perms, signs)
 
 
 def match(a: Weights, b: Weights, *, signed: bool, sweeps: int = 20) -> Matching:
@@ -97,7 +104,7 @@ def match(a: Weights, b: Weights, *, signed: bool, sweeps: int = 20) -> Matching
 
 def _own_copy(x: Tensor) -> Tensor:
     """A copy in float64 on the CPU, to be written into and shared with NumPy."""
-    return x.to("cpu", torch.float64, copy=True)
+    return x.detach().to("cpu", torch.float64, copy=True)
 
 
 def _around(w: Weights, h: int, pairs: Int[Tensor, " pairs"]) -> Weights:
