@@ -1,0 +1,28 @@
+"""Where training runs, and what makes a run on it repeat exactly."""
+
+import platform
+
+import torch
+
+__all__ = ["best_device", "device_name", "use_threads"]
+
+
+def best_device() -> torch.device:
+    """Return the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the device as a reader would name it, e.g. `cuda: NVIDIA H200` or `cpu: x86_64`."""
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return f"cpu: {platform.machine()}"
+
+
+def use_threads(threads: int) -> None:
+    """Set the number of threads of torch, and deterministic algorithms, for this process.
+
+    A given configuration, seed and device type then repeats exactly.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
