@@ -54,12 +54,11 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         FileNotFoundError: if there is no such file.
         ArchiveError: if the file is damaged or lacks one of `names`.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except FileNotFoundError:
-        raise
-    except KeyError as error:
-        raise ArchiveError(f"{path} lacks an array: {error.args[0]}; write it again") from error
-    except Exception as error:  # a damaged zip raises errors of many types
-        raise ArchiveError(f"{path} is damaged ({error}); write it again") from error
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in names}
+        except KeyError as error:
+            raise ArchiveError(f"{path} lacks an array: {error.args[0]}; write it again") from error
+        except Exception as error:  # a damaged zip raises errors of many types
+            raise ArchiveError(f"{path} is damaged ({error}); write it again") from error

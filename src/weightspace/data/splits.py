@@ -36,10 +36,11 @@ def stratified_split(
         ValueError: if a class has fewer objects than are asked, or a count is negative.
     """
     _check_arguments(labels, official_split, train=train, val=val, test=test)
+    names = np.unique(labels)
     learn = _shuffled_classes(labels, official_split, "train", seed)
     final = _shuffled_classes(labels, official_split, "test", seed)
-    _check_enough(learn, "train", {"train": train, "val": val})
-    _check_enough(final, "test", {"test": test})
+    _check_enough(learn, names, "train", {"train": train, "val": val})
+    _check_enough(final, names, "test", {"test": test})
     return {
         "train": _round_robin(learn, train),
         "val": _round_robin([positions[::-1] for positions in learn], val),
@@ -87,14 +88,18 @@ def _check_arguments(
             raise ValueError(f"{name} is {n}; it must not be negative")
 
 
-def _check_enough(classes: list[np.ndarray], official: str, asked: dict[str, int]) -> None:
+def _check_enough(
+    classes: list[np.ndarray], names: np.ndarray, official: str, asked: dict[str, int]
+) -> None:
     """Refuse to choose more objects of a class than there are."""
     n_classes = len(classes)
     needed = np.sum([_counts(n, n_classes) for n in asked.values()], axis=0)
     available = np.array([len(positions) for positions in classes])
     if (short := np.flatnonzero(needed > available)).size:
         wish = " + ".join(f"{name} {n}" for name, n in asked.items())
-        lacks = ", ".join(f"class {c}: {needed[c]} asked, {available[c]} there" for c in short)
+        lacks = ", ".join(
+            f"class {names[c]}: {needed[c]} asked, {available[c]} there" for c in short
+        )
         raise ValueError(
             f"too many objects asked of the official {official} split ({wish}, balanced over "
             f"{n_classes} classes): {lacks}; ask for fewer or use a larger set"

@@ -4,8 +4,8 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 __all__ = ["UnpackError", "gunzip", "tar_members"]
 
@@ -16,7 +16,7 @@ class UnpackError(ValueError):
     """An archive that is damaged, or that does not hold what it should."""
 
 
-def gunzip(compressed: IO[bytes], target: Path, *, size: int) -> None:
+def gunzip(compressed: BufferedIOBase, target: Path, *, size: int) -> None:
     """Decompress a gzip stream into a file of at most `size` bytes.
 
     Args:
@@ -40,7 +40,7 @@ def gunzip(compressed: IO[bytes], target: Path, *, size: int) -> None:
         raise UnpackError(f"the gzip archive is damaged or truncated: {error}") from error
 
 
-def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
+def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, BufferedIOBase]]:
     """Open the members of a tar file that are named, and no others.
 
     Members are only read; the caller chooses where the content goes, so no name or link in the
@@ -70,9 +70,9 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, IO[by
         raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> BufferedIOBase:
     """The content of a plain file; links and devices are refused."""
     content = archive.extractfile(member) if member.isfile() else None
-    if content is None:
+    if not isinstance(content, BufferedIOBase):
         raise UnpackError(f"{member.name} in the tar archive is not a plain file")
     return content

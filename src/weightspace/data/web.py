@@ -4,8 +4,8 @@ import http.client
 import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 from urllib.request import Request, urlopen
 
 from weightspace.data.archive import written_whole
@@ -131,7 +131,7 @@ def _total(response: http.client.HTTPResponse, start: int) -> int | None:
 
 def _copy(
     response: http.client.HTTPResponse,
-    out: IO[bytes],
+    out: BufferedIOBase,
     done: int,
     total: int | None,
     limit: int,

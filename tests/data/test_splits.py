@@ -1,0 +1,143 @@
+"""Laws of the splits, and known-bad splits that they must catch."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weightspace.data.splits import stratified_split
+
+SETS = ("train", "val", "test")
+
+
+@st.composite
+def pools(draw):
+    """Labels and official splits with at least `least` objects of each class in each split."""
+    n_classes, least = draw(st.integers(1, 5)), draw(st.integers(1, 8))
+    extra = draw(st.lists(st.tuples(st.integers(0, n_classes - 1), st.booleans()), max_size=30))
+    rows = [(c, t) for c in range(n_classes) for t in (False, True) for _ in range(least)] + extra
+    rows = draw(st.permutations(rows))
+    labels = np.array([c for c, _ in rows])
+    official = np.where([t for _, t in rows], "test", "train")
+    room = least * n_classes
+    train = draw(st.integers(0, room // 2))
+    val = draw(st.integers(0, (least - -(-train // n_classes)) * n_classes))
+    return labels, official, {"train": train, "val": val, "test": draw(st.integers(0, room))}
+
+
+def faults(split, labels, official, sizes, seed):
+    """The laws that `split` breaks on one pool."""
+    chosen = split(labels, official, **sizes, seed=seed)
+    everything = np.concatenate([chosen[name] for name in SETS])
+    broken = set()
+    if len(np.unique(everything)) != len(everything):
+        broken.add("separates an object")
+    if any(len(chosen[name]) != sizes[name] for name in SETS):
+        broken.add("size")
+    home = {"train": "train", "val": "train", "test": "test"}
+    if any((official[chosen[name]] != home[name]).any() for name in SETS):
+        broken.add("official split")
+    for name in SETS:
+        counts = [(labels[chosen[name]] == c).sum() for c in np.unique(labels)]
+        if max(counts) - min(counts) > 1:
+            broken.add("balance")
+    again = split(labels, official, **sizes, seed=seed)
+    if any((again[name] != chosen[name]).any() for name in SETS):
+        broken.add("determinism")
+    for name in SETS:
+        fewer = split(labels, official, **{**sizes, name: sizes[name] // 2}, seed=seed)
+        if not np.array_equal(fewer[name], chosen[name][: sizes[name] // 2]):
+            broken.add("nesting")
+        others = [other for other in SETS if other != name]
+        if any(not np.array_equal(fewer[other], chosen[other]) for other in others):
+            broken.add("independence")
+    return broken
+
+
+@settings(max_examples=100, deadline=None)
+@given(pools(), st.integers(0, 2**32))
+def test_no_law_is_broken(pool, seed):
+    assert faults(stratified_split, *pool, seed) == set()
+
+
+def overlapping(labels, official, *, train, val, test, seed):
+    chosen = stratified_split(labels, official, train=train, val=0, test=test, seed=seed)
+    more = stratified_split(labels, official, train=val, val=0, test=0, seed=seed)
+    return {**chosen, "val": more["train"]}
+
+
+def ignores_the_official_split(labels, official, *, train, val, test, seed):
+    order = np.random.default_rng(seed).permutation(len(labels))
+    return dict(zip(SETS, np.split(order[: train + val + test], [train, train + val]), strict=True))
+
+
+def unbalanced(labels, official, *, train, val, test, seed):
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(official == "train"))
+    final = np.random.default_rng(seed).permutation(np.flatnonzero(official == "test"))
+    return {"train": order[:train], "val": order[::-1][:val], "test": final[:test]}
+
+
+def not_nested(labels, official, *, train, val, test, seed):
+    return stratified_split(
+        labels, official, train=train, val=val, test=test, seed=seed + train + val + test
+    )
+
+
+def unseeded(labels, official, *, train, val, test, seed):
+    seed = int(np.random.default_rng().integers(2**32))
+    return stratified_split(labels, official, train=train, val=val, test=test, seed=seed)
+
+
+def one_short(labels, official, *, train, val, test, seed):
+    return stratified_split(labels, official, train=train, val=val - 1, test=test, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("bad", "law"),
+    [
+        (overlapping, "separates an object"),
+        (ignores_the_official_split, "official split"),
+        (unbalanced, "balance"),
+        (not_nested, "nesting"),
+        (not_nested, "independence"),
+        (unseeded, "determinism"),
+        (one_short, "size"),
+    ],
+)
+def test_the_laws_have_teeth(bad, law):
+    labels = np.arange(400) % 4
+    official = np.where(np.arange(400) < 300, "train", "test")
+    sizes = {"train": 40, "val": 20, "test": 20}
+    assert faults(stratified_split, labels, official, sizes, 5) == set()
+    assert law in faults(bad, labels, official, sizes, 5)
+
+
+def test_seeds_choose_differently():
+    labels = np.arange(400) % 4
+    official = np.where(np.arange(400) < 300, "train", "test")
+    sizes = {"train": 40, "val": 20, "test": 20}
+    first, second = (stratified_split(labels, official, **sizes, seed=s) for s in (0, 1))
+    assert all(set(first[name]) != set(second[name]) for name in SETS)
+
+
+def test_too_many_objects_are_refused_with_the_numbers_of_the_class():
+    labels = np.array([0] * 9 + [7] * 3)
+    official = np.repeat("train", 12)
+    with pytest.raises(ValueError, match=r"train 6 \+ val 2.*class 7: 4 asked, 3 there"):
+        stratified_split(labels, official, train=6, val=2, test=0, seed=0)
+    with pytest.raises(ValueError, match=r"official test split.*class 0: 1 asked, 0 there"):
+        stratified_split(labels, official, train=0, val=0, test=1, seed=0)
+
+
+def test_every_object_can_be_used():
+    labels = np.arange(12) % 3
+    split = stratified_split(labels, np.repeat("train", 12), train=9, val=3, test=0, seed=0)
+    assert sorted(np.concatenate([split["train"], split["val"]])) == list(range(12))
+
+
+def test_nonsense_is_refused():
+    labels, official = np.zeros(4, int), np.repeat("train", 4)
+    with pytest.raises(ValueError, match="val is -1"):
+        stratified_split(labels, official, train=1, val=-1, test=0, seed=0)
+    with pytest.raises(ValueError, match="of one length"):
+        stratified_split(labels, official[:3], train=1, val=0, test=0, seed=0)

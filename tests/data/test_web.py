@@ -1,0 +1,138 @@
+import gzip
+import hashlib
+import socket
+
+import numpy as np
+import pytest
+
+from weightspace.data.checksums import ChecksumError, DataFile
+from weightspace.data.unpack import UnpackError
+from weightspace.data.web import DownloadError, GzipAtUrl, download
+
+CONTENT = np.random.default_rng(0).bytes(500_000)  # several chunks, incompressible
+
+
+def get(server, part, *, limit=10**6, progress=lambda done, total: None):
+    download(f"{server.url}/a", part, limit=limit, timeout=5.0, progress=progress)
+
+
+def data_file(name, content):
+    return DataFile(name, hashlib.md5(content).hexdigest(), len(content))
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+def test_a_file_comes_whole(server, tmp_path, says_length):
+    server.files["a"], server.says_length = CONTENT, says_length
+    calls = []
+    get(server, tmp_path / "a.part", progress=lambda *call: calls.append(call))
+    assert (tmp_path / "a.part").read_bytes() == CONTENT
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+    assert calls[-1] == (500_000, 500_000 if says_length else 10**6)
+
+
+def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
+    part = tmp_path / "a.part"
+    server.files["a"], server.stop_after = CONTENT, 200_000
+    with pytest.raises(DownloadError, match="ended after 200000 of 500000 bytes"):
+        get(server, part)
+    assert part.read_bytes() == CONTENT[:200_000]
+    server.stop_after = None
+    get(server, part)
+    assert part.read_bytes() == CONTENT
+    assert server.requests == [("a", None), ("a", "bytes=200000-")]
+
+
+def test_a_server_without_ranges_sends_all_of_it_again(server, tmp_path):
+    server.files["a"], server.knows_ranges = CONTENT, False
+    (tmp_path / "a.part").write_bytes(CONTENT[:300])
+    get(server, tmp_path / "a.part")
+    assert (tmp_path / "a.part").read_bytes() == CONTENT
+
+
+def test_a_whole_part_is_not_fetched_again(server, tmp_path):
+    server.files["a"] = CONTENT
+    (tmp_path / "a.part").write_bytes(CONTENT)
+    get(server, tmp_path / "a.part")
+    assert (tmp_path / "a.part").read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
+def test_a_part_of_a_longer_file_is_thrown_away(server, tmp_path):
+    server.files["a"] = CONTENT
+    (tmp_path / "a.part").write_bytes(CONTENT + b"more")
+    get(server, tmp_path / "a.part")
+    assert (tmp_path / "a.part").read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+def test_an_endless_file_is_stopped(server, tmp_path):
+    server.files["a"] = CONTENT
+    with pytest.raises(DownloadError, match="longer than the 1000 bytes expected"):
+        get(server, tmp_path / "a.part", limit=1000)
+    assert (tmp_path / "a.part").stat().st_size <= 1000
+
+
+def test_a_missing_file_is_an_http_error(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"/a: HTTP 404"):
+        get(server, tmp_path / "a.part")
+    assert not (tmp_path / "a.part").exists()
+
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_a_server_that_is_down_is_named(tmp_path):
+    url = f"http://127.0.0.1:{closed_port()}/a"
+    with pytest.raises(DownloadError, match=rf"{url}: .*refused"):
+        download(url, tmp_path / "a.part", limit=1, timeout=5.0, progress=lambda *_: None)
+
+
+def test_a_silent_server_is_given_up(tmp_path):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        url = f"http://127.0.0.1:{s.getsockname()[1]}/a"
+        with pytest.raises(DownloadError, match="timed out"):
+            download(url, tmp_path / "a.part", limit=1, timeout=0.1, progress=lambda *_: None)
+
+
+def test_the_source_unpacks_and_verifies(server, tmp_path):
+    contents = {"one": CONTENT, "two": b"2" * 1000}
+    server.files = {f"{name}.gz": gzip.compress(c) for name, c in contents.items()}
+    calls = []
+    files = [data_file(name, c) for name, c in contents.items()]
+    GzipAtUrl(server.url)(files, tmp_path, progress=lambda *call: calls.append(call))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == contents
+    assert calls[-1] == (501_000, 501_000)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+@pytest.mark.parametrize(
+    ("served", "error", "message"),
+    [
+        (gzip.compress(CONTENT[:-1] + b"?"), ChecksumError, "expected md5 .*, got md5 .*fetch it"),
+        (gzip.compress(CONTENT[:-1]), ChecksumError, "expected 500000 bytes, got 499999 bytes"),
+        (gzip.compress(CONTENT + b"?"), UnpackError, "more than the 500000 bytes"),
+        (gzip.compress(CONTENT)[:-100], UnpackError, "damaged or truncated"),
+        (b"<html>blocked</html>", UnpackError, "damaged or truncated"),
+    ],
+    ids=["changed", "shorter", "longer", "truncated", "html"],
+)
+def test_wrong_content_leaves_nothing_behind(server, tmp_path, served, error, message):
+    server.files["one.gz"] = served
+    with pytest.raises(error, match=message):
+        GzipAtUrl(server.url)([data_file("one", CONTENT)], tmp_path, progress=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checksum_mismatch_names_the_file_and_its_origin(server, tmp_path):
+    server.files["one.gz"] = gzip.compress(b"other")
+    expected = data_file("one", b"right")
+    got = hashlib.md5(b"other").hexdigest()
+    with pytest.raises(ChecksumError) as caught:
+        GzipAtUrl(server.url)([expected], tmp_path, progress=lambda *_: None)
+    for word in ("one", f"{server.url}/one.gz", expected.md5, got):
+        assert word in str(caught.value)
