@@ -15,6 +15,7 @@ class FileServer:
     stop_after: int | None = None  # bytes of each answer, then the connection ends
     knows_ranges: bool = True
     says_length: bool = True
+    answers_from: int | None = None  # a wrong place, whatever was asked
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,8 +40,9 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(206 if start else 200)
+        first = start if state.answers_from is None else state.answers_from
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         if state.says_length:
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()

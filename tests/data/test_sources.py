@@ -88,6 +88,22 @@ def test_an_interrupted_fetch_goes_on(server, use, tmp_path):
     assert ("one.gz", "bytes=100-") in server.requests
 
 
+def test_what_another_source_finished_is_tidied_up(server, use, tmp_path):
+    server.files, server.stop_after = dict(GZ), 100
+
+    class Local:
+        title = "local"
+
+        def __call__(self, files, directory, *, progress):
+            assert (directory / "one.gz.part").exists()
+            for file in files:
+                (directory / file.name).write_bytes(CONTENTS[file.name])
+
+    use(GzipAtUrl(server.url), Local())
+    fetch("toy", tmp_path)
+    assert contents(tmp_path) == CONTENTS
+
+
 def test_wrong_content_sends_fetch_to_the_next_source(server, use, tmp_path):
     server.files = {f"bad/{name}": gzip.compress(b"?") for name in GZ} | GZ
     use(GzipAtUrl(f"{server.url}/bad"), GzipAtUrl(server.url))

@@ -65,6 +65,14 @@ def test_a_part_of_a_longer_file_is_thrown_away(server, tmp_path):
     assert len(server.requests) == 2
 
 
+def test_another_range_than_asked_is_refused(server, tmp_path):
+    server.files["a"], server.answers_from = CONTENT, 7
+    (tmp_path / "a.part").write_bytes(CONTENT[:300])
+    with pytest.raises(DownloadError, match="asked for the bytes from 300 on, the server sent"):
+        get(server, tmp_path / "a.part")
+    assert (tmp_path / "a.part").read_bytes() == CONTENT[:300]
+
+
 def test_an_endless_file_is_stopped(server, tmp_path):
     server.files["a"] = CONTENT
     with pytest.raises(DownloadError, match="longer than the 1000 bytes expected"):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from weightspace.data.checksums import DataFile, is_whole
 from weightspace.data.debian import DebianPackage
-from weightspace.data.web import GzipAtUrl
+from weightspace.data.web import GzipAtUrl, part_path
 
 __all__ = ["FILES", "SOURCES", "FetchError", "Source", "fetch"]
 
@@ -83,6 +83,8 @@ def fetch(
         missing = _missing(missing, directory)
     if missing:
         raise FetchError(_advice(dataset, directory, missing, failures))
+    for file in files:  # what a source began and another one finished
+        part_path(directory, file).unlink(missing_ok=True)
     if progress:
         progress(total, total)
 

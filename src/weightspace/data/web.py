@@ -12,7 +12,7 @@ from weightspace.data.archive import written_whole
 from weightspace.data.checksums import DataFile, verify
 from weightspace.data.unpack import gunzip
 
-__all__ = ["DownloadError", "GzipAtUrl", "download"]
+__all__ = ["DownloadError", "GzipAtUrl", "download", "part_path"]
 
 _CHUNK = 1 << 18
 _RANGE_NOT_SATISFIABLE = 416
@@ -62,7 +62,7 @@ class GzipAtUrl:
 
     def _get(self, file: DataFile, directory: Path, report: Callable[[int, int], None]) -> None:
         """Download, unpack and verify one file."""
-        url, part = f"{self.url}/{file.name}.gz", directory / f"{file.name}.gz.part"
+        url, part = f"{self.url}/{file.name}.gz", part_path(directory, file)
         limit = file.size + _SLACK
         download(url, part, limit=limit, timeout=self.timeout, progress=report)
         try:
@@ -71,6 +71,11 @@ class GzipAtUrl:
                 verify(target, file, url)
         finally:
             part.unlink()
+
+
+def part_path(directory: Path, file: DataFile) -> Path:
+    """Where an unfinished download of a file lies."""
+    return directory / f"{file.name}.gz.part"
 
 
 def download(
