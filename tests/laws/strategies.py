@@ -6,9 +6,11 @@ derandomised examples. `HYPOTHESIS_PROFILE=explore` draws fresh ones, and more o
 """
 
 import os
+import random
 from collections.abc import Callable
+from functools import wraps
 from itertools import pairwise
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from hypothesis import HealthCheck, settings
@@ -16,6 +18,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from weightspace.weights import Weights
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _COMMON: dict[str, Any] = {
     "deadline": None,
@@ -35,6 +40,21 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def _keeps_python_random(f: Callable[P, T]) -> Callable[P, T]:
+    """Give `random` its state back: type checks draw from it, and hypothesis objects to that."""
+
+    @wraps(f)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> T:
+        state = random.getstate()
+        try:
+            return f(*args, **kwargs)
+        finally:
+            random.setstate(state)
+
+    return kept
+
+
+@_keeps_python_random
 def random_networks(
     layout: tuple[int, ...],
     batch_size: int = 3,
@@ -50,20 +70,23 @@ def random_networks(
     for n_in, n_out in pairwise(layout):
         weights.append(torch.randn(batch_size, n_out, n_in, *channels, generator=g, dtype=dtype))
         biases.append(torch.randn(batch_size, n_out, *channels, generator=g, dtype=dtype))
-    return Weights(tuple(weights), tuple(biases)).map(lambda x: scale * x)
+    return Weights(tuple(scale * x for x in weights), tuple(scale * x for x in biases))
 
 
+@_keeps_python_random
 def random_perms(w: Weights, seed: int = 0) -> tuple[Tensor, ...]:
     """One uniform permutation per network and hidden layer."""
     g = _generator(seed)
     return tuple(torch.rand(len(w), n, generator=g).argsort(1) for n in w.layer_layout[1:-1])
 
 
+@_keeps_python_random
 def cyclic_perms(w: Weights) -> tuple[Tensor, ...]:
     """The permutation that moves every neuron by one: never the identity above width one."""
     return tuple(torch.arange(n).roll(1).expand(len(w), n) for n in w.layer_layout[1:-1])
 
 
+@_keeps_python_random
 def random_signs(w: Weights, seed: int = 0) -> tuple[Tensor, ...]:
     """One fair sign per network and hidden neuron."""
     g = _generator(seed)
@@ -72,6 +95,7 @@ def random_signs(w: Weights, seed: int = 0) -> tuple[Tensor, ...]:
     )
 
 
+@_keeps_python_random
 def random_ks(w: Weights, seed: int = 0) -> tuple[Tensor, ...]:
     """One number of half turns in -4..3 per network and hidden neuron."""
     g = _generator(seed)
@@ -121,6 +145,9 @@ def networks_and(
     *elements: Callable[[Weights, int], Any], **settings_of_networks: Any
 ) -> st.SearchStrategy[tuple[Any, ...]]:
     """Tuples of a batch and elements drawn for it: `networks_and(random_perms, random_signs)`."""
-    return networks(**settings_of_networks).flatmap(
-        lambda w: st.tuples(st.just(w), *(SEEDS.map(lambda s, e=e: e(w, s)) for e in elements))
+    return st.tuples(networks(**settings_of_networks), *(SEEDS for _ in elements)).map(
+        lambda drawn: (
+            drawn[0],
+            *(e(drawn[0], s) for e, s in zip(elements, drawn[1:], strict=True)),
+        )
     )
