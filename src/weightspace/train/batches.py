@@ -1,0 +1,34 @@
+"""The order in which training visits its examples."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = ["batches"]
+
+
+def batches(
+    n: int, *, batch_size: int, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> Iterator[Tensor]:
+    """Yield index batches without end: shuffled epochs laid end to end, cut into equal pieces.
+
+    Every batch has `batch_size` indices, so an update costs the same whatever `n` is. A batch
+    across the seam of two epochs, or one larger than `n`, may hold an example twice.
+
+    Args:
+        n: the number of examples.
+        batch_size: how many indices to yield at a time.
+        generator: the source of the order, on the CPU.
+        device: where the indices are used.
+
+    Yields:
+        int64 indices in [0, n), `(batch_size,)`.
+    """
+    waiting = torch.empty(0, dtype=torch.int64, device=device)
+    while True:
+        while len(waiting) < batch_size:
+            epoch = torch.randperm(n, generator=generator).to(device)
+            waiting = torch.cat([waiting, epoch])
+        yield waiting[:batch_size]
+        waiting = waiting[batch_size:]

@@ -1,0 +1,38 @@
+"""The classification loss with soft targets, which label smoothing and MixUp need."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["one_hot", "soft_cross_entropy"]
+
+
+def one_hot(
+    labels: Int[Tensor, " batch"], n_classes: int, *, smoothing: float = 0.0
+) -> Float[Tensor, "batch classes"]:
+    """Turn labels into soft targets (1 - s) e_y + s / C.
+
+    Args:
+        labels: the classes, in [0, n_classes).
+        n_classes: the number of classes C.
+        smoothing: the share s that is spread evenly over all classes.
+
+    Returns:
+        One float32 distribution per label.
+
+    Raises:
+        ValueError: if `smoothing` is outside [0, 1).
+
+    Reference: Szegedy et al. 2016, Rethinking the Inception Architecture, section 7.
+    """
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"label smoothing is {smoothing}; it must lie in [0, 1)")
+    hard = torch.nn.functional.one_hot(labels, n_classes).to(torch.float32)
+    return (1 - smoothing) * hard + smoothing / n_classes
+
+
+def soft_cross_entropy(
+    logits: Float[Tensor, "batch classes"], target: Float[Tensor, "batch classes"]
+) -> Float[Tensor, ""]:
+    """The mean over the batch of -sum_c target_c log softmax(logits)_c, in nats."""
+    return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()

@@ -1,0 +1,150 @@
+"""The files a trained cell leaves: metrics, history, predictions and checkpoint."""
+
+import csv
+import io
+import json
+import os
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weightspace.dataset.statistics import Statistics
+from weightspace.train.cell import CellResult, Predictions, SelectedModels
+
+__all__ = ["load_checkpoint", "write_records"]
+
+NAMES = ("experiment", "cell", "dataset", "model", "scheme")
+
+HISTORY_COLUMNS = (
+    "seed",
+    "update",
+    "epoch",
+    "lr",
+    "loss",
+    "train_accuracy",
+    "train_loss",
+    "val_accuracy",
+    "val_loss",
+)
+
+
+def write_records(
+    directory: Path,
+    result: CellResult,
+    *,
+    config: Mapping[str, Any],
+    versions: Mapping[str, str],
+    commit: str,
+    device: str,
+    threads: int,
+) -> None:
+    """Write checkpoint.pt, predictions.csv, history.csv and, last, metrics.json.
+
+    Each file appears whole or not at all. The keyword arguments go into metrics.json as they
+    are, and the names of the cell also at its top; the rest of it comes from `result`.
+
+    Args:
+        directory: where to write; made if it is missing.
+        result: of `train_cell`.
+        config: the resolved configuration of the cell; its keys experiment, cell, dataset,
+            model and scheme are the names that reports group by.
+        versions: of Python and the packages.
+        commit: of the code.
+        device: the name of the device.
+        threads: the number of threads torch used.
+
+    Raises:
+        ValueError: if `config` lacks a name, or a number in it or in `result` is not finite.
+    """
+    missing = [key for key in NAMES if key not in config]
+    if missing:
+        raise ValueError(f"config lacks {', '.join(missing)}; it must hold {', '.join(NAMES)}")
+    metrics = {
+        **{key: config[key] for key in NAMES},
+        "views": result.views,
+        "objects": result.objects,
+        "updates": result.updates,
+        "batch_size": result.batch_size,
+        "config": config,
+        "versions": versions,
+        "commit": commit,
+        "device": device,
+        "threads": threads,
+        "seconds": result.seconds,
+        "n_parameters": result.n_parameters,
+        "runs": result.runs,
+    }
+    text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+    history = ([row[c] for c in HISTORY_COLUMNS] for row in result.history)
+    logit_columns = [f"logit_{c}" for c in range(result.models.n_classes)]
+    prediction_columns = ["seed", "object_id", "view", "label", "prediction", *logit_columns]
+
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(directory / "checkpoint.pt", _checkpoint_bytes(result.models))
+    predictions = (row for p in result.predictions for row in _prediction_rows(p))
+    _write(directory / "predictions.csv", _csv_bytes(prediction_columns, predictions))
+    _write(directory / "history.csv", _csv_bytes(HISTORY_COLUMNS, history))
+    _write(directory / "metrics.json", text.encode())
+
+
+def load_checkpoint(path: Path) -> SelectedModels:
+    """Read a checkpoint.pt, without running any code in it.
+
+    `load_checkpoint(path).restore(seed)` is a model ready for `predict`.
+
+    Raises:
+        ValueError: if the file is not a checkpoint of `write_records`.
+    """
+    # weights_only: tensors and plain containers, nothing that could run code.
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as a checkpoint; train the cell again") from error
+    expected = {field.name for field in fields(SelectedModels)}
+    if not isinstance(content, dict) or set(content) != expected:
+        raise ValueError(
+            f"{path} is not a checkpoint of a trained cell; it must hold {sorted(expected)}"
+        )
+    return SelectedModels(**{**content, "statistics": Statistics(**content["statistics"])})
+
+
+def _checkpoint_bytes(models: SelectedModels) -> bytes:
+    """The models as plain containers of tensors, in torch's file format."""
+    buffer = io.BytesIO()
+    torch.save(asdict(models), buffer)
+    return buffer.getvalue()
+
+
+def _prediction_rows(p: Predictions) -> Iterable[list[Any]]:
+    """One row per test INR; nine digits give back the float32 exactly."""
+    columns = (p.object_ids, p.views, p.labels, p.logits.argmax(dim=1), p.logits)
+    for object_id, view, label, prediction, logits in zip(
+        *(c.tolist() for c in columns), strict=True
+    ):
+        yield [p.seed, object_id, view, label, prediction, *(f"{x:.9g}" for x in logits)]
+
+
+def _csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A table as CSV."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under a temporary name, synced, renamed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

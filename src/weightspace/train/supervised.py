@@ -1,0 +1,243 @@
+"""Supervised training of a classifier of networks, with selection on validation."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from weightspace.augment.compose import Augmentation, compose
+from weightspace.augment.mixup import Mix
+from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.statistics import Statistics, standardise
+from weightspace.train.batches import batches
+from weightspace.train.losses import one_hot, soft_cross_entropy
+from weightspace.train.schedule import warmup_cosine
+
+__all__ = ["DivergedError", "History", "predict", "scores", "train_supervised"]
+
+
+class DivergedError(ValueError):
+    """The loss of a training is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What one training left: a row per evaluation, and the best state on validation.
+
+    `rows` have the keys update, epoch, lr, loss, train_accuracy, train_loss, val_accuracy and
+    val_loss; `best_state` is a copy of the model's state on the CPU.
+    """
+
+    rows: list[dict[str, Any]]
+    best_state: dict[str, Tensor]
+    best_update: int
+    best_val_accuracy: float
+
+
+def train_supervised(
+    model: nn.Module,
+    train: InrDataset,
+    val: InrDataset,
+    *,
+    augment: Augmentation | None,
+    mix: Mix | None,
+    statistics: Statistics,
+    updates: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    warmup: int,
+    label_smoothing: float = 0.0,
+    clip_norm: float | None = None,
+    evaluate_every: int,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train `model` in place: select, augment, mix, standardise, predict, step.
+
+    Augmentations and mixes act on raw weights, whose symmetries they use; standardisation
+    comes after them. `generator` seeds separate streams for the order, the augmentation and
+    the mix, so that trainings from equal generators see the same batches whatever their scheme.
+
+    Args:
+        model: maps standardised `Weights` to logits `(batch, classes)`; it ends in the state of
+            the last update, the selected one is in the result.
+        train: the INRs to learn from, on the model's device.
+        val: the INRs to select on, on the same device.
+        augment: applied to each batch; None for none.
+        mix: applied after `augment`, within the batch; None for none.
+        statistics: of the raw training INRs, for `standardise`.
+        updates: the number of optimiser steps.
+        batch_size: INRs per step, and per step of the evaluation.
+        lr: the peak learning rate of AdamW; `warmup_cosine` gives its course.
+        weight_decay: of AdamW.
+        warmup: the number of updates over which the learning rate rises.
+        label_smoothing: the share of each target that is spread over all classes.
+        clip_norm: scale gradients down to this norm; None never does.
+        evaluate_every: updates between evaluations; the last update always has one.
+        generator: the source of all randomness.
+        progress: called after each update with (done, total).
+
+    Returns:
+        The rows of the evaluations and the state of best validation accuracy, ties going to the
+        lower validation loss, then to the earlier one.
+
+    Raises:
+        DivergedError: if a loss is not finite.
+        ValueError: if a setting is out of its range or a dataset is empty.
+    """
+    _check(train, val, updates, batch_size, lr, weight_decay, warmup, evaluate_every)
+    device = train.weights.device
+    order, subset, augment_stream, mix_stream, model_stream = _streams(generator, device)
+    augment = augment or compose(())
+    targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
+    seen = _subset(train, len(val), generator=subset)
+    index_batches = batches(len(train), batch_size=batch_size, generator=order, device=device)
+    # The fused step is six times faster than the default loop over small tensors.
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay, fused=True)
+
+    rows: list[dict[str, Any]] = []
+    best: dict[str, Any] = {}
+    losses: list[Tensor] = []
+    with _global_rng_from(model_stream):
+        model.train()
+        for update in range(1, updates + 1):
+            index = next(index_batches)
+            w = augment(train.weights[index], generator=augment_stream)
+            target = targets[index]
+            if mix is not None:
+                w, target = mix(w, target, generator=mix_stream)
+            loss = soft_cross_entropy(model(standardise(w, statistics)), target)
+
+            optimizer.zero_grad()
+            loss.backward()
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+            step_lr = lr * warmup_cosine(update - 1, updates=updates, warmup=warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = step_lr
+            optimizer.step()
+
+            losses.append(loss.detach())
+            if update % evaluate_every == 0 or update == updates:
+                row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
+                row["loss"] = _mean_objective(losses, update)
+                for name, part in (("train", seen), ("val", val)):
+                    logits = predict(model, part, statistics, batch_size)
+                    row[f"{name}_accuracy"], row[f"{name}_loss"] = scores(logits, part.labels)
+                _require_finite(row["val_loss"], f"the validation loss after update {update}")
+                if not best or _rank(row) > _rank(best["row"]):
+                    best = {"row": row, "state": _copy_state(model)}
+                rows.append(row)
+                losses = []
+            if progress is not None:
+                progress(update, updates)
+    return History(rows, best["state"], best["row"]["update"], best["row"]["val_accuracy"])
+
+
+def predict(
+    model: nn.Module, dataset: InrDataset, statistics: Statistics, batch_size: int
+) -> Float[Tensor, "n classes"]:
+    """The logits of `model` in evaluation mode for each INR, `batch_size` at a time."""
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        logits = [
+            model(standardise(dataset.weights[start : start + batch_size], statistics))
+            for start in range(0, len(dataset), batch_size)
+        ]
+    model.train(was_training)
+    return torch.cat(logits)
+
+
+def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tuple[float, float]:
+    """The accuracy in [0, 1] and the mean cross-entropy in nats."""
+    accuracy = (logits.argmax(dim=1) == labels).float().mean()
+    return accuracy.item(), nn.functional.cross_entropy(logits, labels).item()
+
+
+def _check(
+    train: InrDataset,
+    val: InrDataset,
+    updates: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    warmup: int,
+    evaluate_every: int,
+) -> None:
+    """Stop before training if a setting is out of its range."""
+    for name, value, in_range, expected in (
+        ("the number of training INRs", len(train), len(train) > 0, "at least 1"),
+        ("the number of validation INRs", len(val), len(val) > 0, "at least 1"),
+        ("updates", updates, updates > 0, "at least 1"),
+        ("batch_size", batch_size, batch_size > 0, "at least 1"),
+        ("lr", lr, 0 < lr < math.inf, "positive and finite"),
+        ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"),
+        ("warmup", warmup, 0 <= warmup <= updates, f"from 0 to updates = {updates}"),
+        ("evaluate_every", evaluate_every, evaluate_every > 0, "at least 1"),
+    ):
+        if not in_range:
+            raise ValueError(f"{name} is {value}; it must be {expected}")
+
+
+def _streams(generator: torch.Generator, device: torch.device) -> list[torch.Generator]:
+    """Five streams seeded by one: order, subset, augmentation, mix, layers that draw."""
+    devices = ("cpu", "cpu", device, device, device)
+    seeds = torch.randint(2**63 - 1, (5,), generator=generator, device=generator.device)
+    return [
+        torch.Generator(d).manual_seed(seed)
+        for d, seed in zip(devices, seeds.tolist(), strict=True)
+    ]
+
+
+@contextmanager
+def _global_rng_from(generator: torch.Generator) -> Iterator[None]:
+    """Seed the global RNG, from which layers such as dropout draw, and put it back afterwards."""
+    cuda = [generator.device] if generator.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(generator.initial_seed())
+        for device in cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(generator.initial_seed())
+        yield
+
+
+def _subset(dataset: InrDataset, size: int, *, generator: torch.Generator) -> InrDataset:
+    """At most `size` INRs of `dataset`, drawn without replacement, in their order."""
+    chosen = torch.randperm(len(dataset), generator=generator)[:size].sort().values
+    chosen = chosen.to(dataset.weights.device)
+    return dataset[chosen]
+
+
+def _mean_objective(losses: list[Tensor], update: int) -> float:
+    """The mean training loss since the last evaluation; `update` is the one of the last loss."""
+    values = torch.stack(losses).tolist()
+    first = update - len(values) + 1
+    for number, value in enumerate(values, start=first):
+        _require_finite(value, f"the training loss at update {number}")
+    return sum(values) / len(values)
+
+
+def _require_finite(value: float, name: str) -> None:
+    """Stop a training that has diverged."""
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"{name} is {value}; it must be finite. Lower lr, lengthen warmup or set clip_norm; "
+            f"if it happens at the first update, look for non-finite weights in the dataset"
+        )
+
+
+def _rank(row: dict[str, Any]) -> tuple[float, float]:
+    """Greater is better: accuracy on validation, then minus the loss."""
+    return row["val_accuracy"], -row["val_loss"]
+
+
+def _copy_state(model: nn.Module) -> dict[str, Tensor]:
+    """A copy on the CPU that further updates leave alone."""
+    return {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}

@@ -1,0 +1,43 @@
+"""Datasets small enough to train on in milliseconds, as fixtures that make them."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.weights import Weights
+
+LAYOUT = (2, 3, 2)
+
+
+def make_inrs(objects, *, views=1, seed=0, first_id=0, n_classes=2):
+    """INRs whose class shows in their last biases; the rest of them is noise."""
+    g = torch.Generator().manual_seed(seed)
+    n = objects * views
+    labels = (torch.arange(objects) % n_classes).repeat_interleave(views)
+    weights = [torch.randn(n, o, i, generator=g) for i, o in pairwise(LAYOUT)]
+    biases = [torch.randn(n, o, generator=g) for o in LAYOUT[1:]]
+    biases[-1] = 0.3 * biases[-1] + 2.0 * labels[:, None]
+    return InrDataset(
+        weights=Weights(tuple(weights), tuple(biases)),
+        labels=labels,
+        object_ids=torch.arange(first_id, first_id + objects).repeat_interleave(views),
+        views=torch.arange(views).repeat(objects),
+        n_classes=n_classes,
+    )
+
+
+@pytest.fixture
+def inrs():
+    return make_inrs
+
+
+@pytest.fixture
+def splits():
+    """The three splits, with more views than a cell of the tests uses."""
+    return {
+        "train": make_inrs(16, views=4, seed=1),
+        "val": make_inrs(8, views=2, seed=2, first_id=100),
+        "test": make_inrs(6, views=2, seed=3, first_id=200),
+    }

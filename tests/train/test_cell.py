@@ -1,0 +1,270 @@
+import dataclasses
+import math
+
+import pytest
+import torch
+
+import weightspace.train.cell as cell_module
+from weightspace.augment import AUGMENTATIONS, MIXES
+from weightspace.dataset.statistics import tensor_statistics
+from weightspace.train.cell import train_cell
+from weightspace.train.supervised import predict, scores, train_supervised
+
+MODEL = {"kind": "mlp", "width": 16, "depth": 1}
+SCHEMES = {
+    "none": {"augment": [], "mix": None},
+    **{name: {"augment": [{"kind": name}], "mix": None} for name in AUGMENTATIONS},
+    **{name: {"augment": [], "mix": {"kind": name}} for name in MIXES},
+    "both": {"augment": [{"kind": "gaussian_noise", "scale": 0.1}], "mix": {"kind": "direct"}},
+}
+SETTINGS = {
+    "model": MODEL,
+    "scheme": SCHEMES["both"],
+    "views": 2,
+    "objects": None,
+    "seeds": [0],
+    "updates": 12,
+    "batch_size": 8,
+    "lr": 0.02,
+    "weight_decay": 1e-3,
+    "warmup": 2,
+    "evaluate_every": 4,
+}
+
+
+def train(splits, **settings):
+    return train_cell(splits, **{**SETTINGS, **settings})
+
+
+def content(result, seed):
+    """Everything a cell says about a seed, but for times."""
+    rows = [{k: v for k, v in r.items() if k != "seconds"} for r in result.runs]
+    return (
+        [r for r in rows if r["seed"] == seed],
+        [r for r in result.history if r["seed"] == seed],
+        {k: v.tolist() for k, v in result.models.states[seed].items()},
+        [p.logits.tolist() for p in result.predictions if p.seed == seed],
+        result.models.statistics,
+    )
+
+
+@pytest.fixture
+def spied(monkeypatch):
+    """What each training of a cell started from and what each of its batches was."""
+    log = []
+
+    def spy(model, train, val, *, augment, **settings):
+        log.append(([p.detach().clone() for p in model.parameters()], []))
+
+        def watch(w, *, generator):
+            log[-1][1].append(w.flatten())
+            return augment(w, generator=generator)
+
+        return train_supervised(model, train, val, augment=watch, **settings)
+
+    monkeypatch.setattr(cell_module, "train_supervised", spy)
+    return log
+
+
+# -- repetition ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [MODEL, {"kind": "dws", "channels": 4, "depth": 2}])
+def test_repeats_bitwise(splits, model):
+    torch.manual_seed(0)
+    first = train(splits, model=model)
+    torch.manual_seed(1)
+    assert content(train(splits, model=model), 0) == content(first, 0)
+
+
+def test_a_seed_does_not_depend_on_the_other_seeds(splits):
+    both, reverse, alone = (train(splits, seeds=s) for s in ([0, 1], [1, 0], [1]))
+    assert content(both, 1) == content(alone, 1) == content(reverse, 1)
+    assert content(both, 0) == content(reverse, 0)
+    assert content(both, 0)[2] != content(both, 1)[2]
+
+
+def test_schemes_share_initialisation_and_batches(splits, spied):
+    results = [train(splits, scheme=scheme, seeds=[3]) for scheme in SCHEMES.values()]
+    (parameters, order), *others = spied
+    assert len(order) == 12
+    for other_parameters, other_order in others:
+        assert all(map(torch.equal, parameters, other_parameters))
+        assert torch.equal(torch.stack(order), torch.stack(other_order))
+    states = [content(r, 3)[2] for r in results]
+    assert all(a != b for i, a in enumerate(states) for b in states[:i])
+
+
+def test_seeds_differ_in_initialisation_and_batches(splits, spied):
+    train(splits, seeds=[0, 1])
+    (parameters, order), (other_parameters, other_order) = spied
+    assert not all(map(torch.equal, parameters, other_parameters))
+    assert not torch.equal(torch.stack(order), torch.stack(other_order))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_makes_the_same_updates(splits, spied, scheme):
+    calls = []
+    result = train(
+        splits, scheme=SCHEMES[scheme], seeds=[0, 1], progress=lambda *c: calls.append(c)
+    )
+    assert [len(order) for _, order in spied] == [12, 12]
+    assert calls == [(done, 24) for done in range(1, 25)]
+    assert [run["updates"] for run in result.runs] == [12, 12]
+
+
+# -- what is seen ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_nothing_outside_the_selected_views_is_ever_used(splits, scheme):
+    # A leaked view would turn the loss or a prediction into NaN.
+    kept = {"train": 2, "val": 1, "test": 1}
+
+    def poisoned(dataset, views):
+        w = dataset.weights.map(lambda x: x.clone())
+        for x in w:
+            x[dataset.views >= views] = math.nan
+        return dataclasses.replace(dataset, weights=w)
+
+    spoiled = {name: poisoned(d, kept[name]) for name, d in splits.items()}
+    result = train(spoiled, scheme=SCHEMES[scheme])
+    assert content(result, 0) == content(train(splits, scheme=SCHEMES[scheme]), 0)
+    assert result.predictions[0].logits.isfinite().all()
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_partners_come_from_the_batch(inrs, monkeypatch, mix):
+    # The last biases are never permuted or flipped: there each network carries its own index.
+    n, batch_size = 24, 6
+    dataset = inrs(n)
+    marked = dataset.weights.map(lambda x: x.clone())
+    wide = torch.nn.functional.pad(marked.weights[-1], (0, 0, 0, n - 2))
+    marked = type(marked)((*marked.weights[:-1], wide), (*marked.biases[:-1], torch.eye(n)))
+    train_set = dataclasses.replace(dataset, weights=marked)
+    batches, mixtures = [], []
+
+    class Watched:
+        def __call__(self, w, target, *, generator):
+            batches.append({row.argmax().item() for row in w.biases[-1]})
+            mixed = MIXES[mix]()(w, target, generator=generator)
+            mixtures.append(mixed[0].biases[-1])
+            return mixed
+
+    monkeypatch.setitem(cell_module.MIXES, "watched", Watched)
+    splits = {"train": train_set, "val": train_set, "test": train_set}
+    scheme = {"augment": [], "mix": {"kind": "watched"}}
+    train(splits, scheme=scheme, views=1, batch_size=batch_size)
+    for batch, mixed in zip(batches, mixtures, strict=True):
+        assert len(batch) == batch_size
+        members = {int(j) for j in mixed.nonzero()[:, 1]}
+        assert members <= batch
+    assert any((m != 0).sum() > batch_size for m in mixtures), "nothing was mixed"
+
+
+def test_statistics_are_those_of_the_selected_training_inrs(splits):
+    result = train(splits, views=3)
+    selected = splits["train"].select(views=3)
+    assert result.models.statistics == tensor_statistics(selected.weights)
+    assert (result.views, result.objects) == (3, 16)
+
+
+def test_objects_limit_the_training_and_nothing_else(splits, spied):
+    result = train(splits, objects=4, views=1)
+    selected = splits["train"].select(views=1, objects=4).weights.flatten()
+    assert result.objects == 4
+    seen = {tuple(row) for batch in spied[0][1] for row in batch.tolist()}
+    assert seen == {tuple(row) for row in selected.tolist()}
+    assert len(result.predictions[0].labels) == 6
+
+
+# -- the test split --------------------------------------------------------------------------
+
+
+def test_the_test_split_is_read_once_per_seed_after_its_training(splits):
+    events = []
+
+    class Watched(dict):
+        def __getitem__(self, key):
+            if key == "test":
+                events.append(key)
+            return super().__getitem__(key)
+
+    train(Watched(splits), seeds=[0, 1], progress=lambda done, total: events.append(done))
+    assert events == [*range(1, 13), "test", *range(13, 25), "test"]
+
+
+def test_the_test_split_does_not_steer_the_selection(splits):
+    other = dataclasses.replace(splits["test"], labels=1 - splits["test"].labels)
+    first, second = train(splits), train({**splits, "test": other})
+    assert content(first, 0)[2] == content(second, 0)[2]
+    assert first.runs[0]["best_update"] == second.runs[0]["best_update"]
+    total = first.runs[0]["test_accuracy"] + second.runs[0]["test_accuracy"]
+    assert total == pytest.approx(1.0)
+
+
+def test_the_selected_state_is_the_one_tested(splits):
+    # Exchanged validation labels make the best state an early one.
+    val = dataclasses.replace(splits["val"], labels=1 - splits["val"].labels)
+    result = train({**splits, "val": val}, updates=40, evaluate_every=1, scheme=SCHEMES["none"])
+    (run,) = result.runs
+    assert run["best_update"] < 40
+    test = splits["test"].select(views=1)
+    logits = predict(result.models.restore(0), test, result.models.statistics, 8)
+    assert torch.equal(logits, result.predictions[0].logits)
+    assert (run["test_accuracy"], run["test_loss"]) == scores(logits, test.labels)
+    (row,) = [r for r in result.history if r["update"] == run["best_update"]]
+    for key in ("train_accuracy", "val_accuracy", "val_loss"):
+        assert run[key] == row[key]
+
+
+def test_predictions_are_of_view_zero_of_every_test_object(splits):
+    (p,) = train(splits).predictions
+    assert p.object_ids.tolist() == list(range(200, 206))
+    assert p.views.tolist() == [0] * 6
+    assert p.labels.tolist() == [0, 1] * 3
+    assert p.logits.shape == (6, 2)
+
+
+@pytest.mark.parametrize("scheme", ["none", "permutation", "aligned"])
+def test_learns_a_toy_problem(inrs, scheme):
+    splits = {"train": inrs(64), "val": inrs(32, seed=1), "test": inrs(32, seed=2)}
+    result = train(splits, scheme=SCHEMES[scheme], views=1, updates=120, seeds=[0, 1])
+    assert [run["test_accuracy"] for run in result.runs] == [1.0, 1.0]
+
+
+def test_counts_parameters(splits):
+    result = train(splits)
+    assert result.n_parameters == sum(p.numel() for p in result.models.restore(0).parameters())
+
+
+# -- failures --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seeds": []}, "at least one"),
+        ({"seeds": [0, 0]}, "each once"),
+        ({"scheme": {"augment": [{"kind": "rotat"}]}}, "augment kind is 'rotat'.*permutation"),
+        ({"scheme": {"mix": {"kind": "alined"}}}, "mix kind is 'alined'.*aligned"),
+        ({"model": {"kind": "mpl"}}, "mpl"),
+        ({"updates": 0}, "updates is 0"),
+        ({"views": 5}, "5"),
+        ({"objects": 17}, "17"),
+    ],
+)
+def test_impossible_cells_are_refused(splits, settings, message):
+    with pytest.raises(ValueError, match=message):
+        train(splits, **settings)
+
+
+def test_a_missing_split_is_refused(splits):
+    del splits["val"]
+    with pytest.raises(ValueError, match=r"splits \['test', 'train'\]; it needs train, val, test"):
+        train(splits)
+
+
+def test_restoring_an_unknown_seed_is_refused(splits):
+    with pytest.raises(ValueError, match=r"no model of seed 7; there are \[0\]"):
+        train(splits).models.restore(7)
