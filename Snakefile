@@ -1,13 +1,13 @@
 # The index of the workflow. Stages: snakemake fit | dataset | train | report
-import os
+from os import environ, pathsep
 
 from snakemake.utils import min_version
 
 min_version("9.10")
 
 # Jobs find the package also in an environment that only holds its dependencies.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [f"{workflow.basedir}/src", *filter(None, [os.environ.get("PYTHONPATH")])]
+environ["PYTHONPATH"] = (
+    f"{workflow.basedir}/src{pathsep}{environ.get('PYTHONPATH', '')}"
 )
 
 

@@ -20,13 +20,10 @@ from weightspace.config_sections import (
     TrainConfig,
 )
 
-__all__ = ["BUNDLED", "Cell", "Config", "ConfigError", "load_config"]
+__all__ = ["Cell", "Config", "ConfigError", "load_config"]
 
 # Folders of results/ that belong to no experiment.
 RESERVED = ("bench", "downloads", "reference")
-
-# Datasets that need no download.
-BUNDLED = ("fashion_mnist_subset",)
 
 
 class ConfigError(ValueError):

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from weightspace.config import BUNDLED, ConfigError, load_config
+from weightspace.config import ConfigError, load_config
+from weightspace.data.images import needs_directory
 from weightspace.provenance import code_fingerprint
 
 try:
@@ -25,23 +26,11 @@ def fingerprint(script):
     return code_fingerprint(Path(workflow.basedir, "workflow", "scripts", script))
 
 
-# The whole config as it was run, with the defaults filled in.
-rule config_record:
-    output:
-        f"{RESULTS}/config.yaml",
-    log:
-        f"{RESULTS}/logs/config_record.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/config_record.tsv"
-    conda:
-        "../../envs/weightspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=200,
-        runtime=5,
-    params:
-        config=CONFIG.model_dump(),
-        code=fingerprint("config_record.py"),
-    localrule: True
-    script:
-        "../scripts/config_record.py"
+def captioned(path, caption, category, label):
+    """Show a file in the HTML report."""
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels={"what": label},
+    )

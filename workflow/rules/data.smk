@@ -1,21 +1,25 @@
 # The pictures: fetched where a dataset is not bundled, then the objects of each split.
+DOWNLOADS = "results/downloads"
 
 
 rule download:
     output:
-        directory("results/downloads/{dataset}"),
+        # A mark rather than the folder: Snakemake would delete the folder, and with it what an
+        # interrupted download can resume from.
+        touch(f"{DOWNLOADS}/{{dataset}}.complete"),
     log:
-        "results/downloads/{dataset}.log",
+        f"{DOWNLOADS}/{{dataset}}.log",
     benchmark:
-        "results/downloads/{dataset}.tsv"
+        f"{DOWNLOADS}/{{dataset}}.tsv"
+    localrule: True
     conda:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=60,
-    localrule: True
     params:
+        directory=lambda wildcards: f"{DOWNLOADS}/{wildcards.dataset}",
         code=fingerprint("download.py"),
     script:
         "../scripts/download.py"
@@ -23,10 +27,10 @@ rule download:
 
 rule objects:
     input:
-        images=(
-            []
-            if CONFIG.dataset.name in BUNDLED
-            else f"results/downloads/{CONFIG.dataset.name}"
+        (
+            f"{DOWNLOADS}/{CONFIG.dataset.name}.complete"
+            if needs_directory(CONFIG.dataset.name)
+            else []
         ),
     output:
         f"{RESULTS}/objects.npz",
@@ -42,6 +46,7 @@ rule objects:
         runtime=10,
     params:
         dataset=CONFIG.dataset.model_dump(),
+        directory=f"{DOWNLOADS}/{CONFIG.dataset.name}",
         code=fingerprint("objects.py"),
     script:
         "../scripts/objects.py"

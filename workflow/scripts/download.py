@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 dataset = snakemake.wildcards["dataset"]
 with job(f"download {dataset}", snakemake.log[0]) as progress:
-    fetch(dataset, Path(snakemake.output[0]), progress=progress)
+    fetch(dataset, Path(snakemake.params["directory"]), progress=progress)

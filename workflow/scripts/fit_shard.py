@@ -17,7 +17,7 @@ with job(f"fit shard {shard}", snakemake.log[0]) as progress:
         read_objects(snakemake.input[0]),
         shard,
         shard_size=snakemake.params["shard_size"],
-        fit=snakemake.params["fit"],
+        **snakemake.params["fit"],
         commit=commit(),
         threads=snakemake.threads,
         progress=progress,

@@ -12,6 +12,5 @@ if TYPE_CHECKING:
 
 with job("objects", snakemake.log[0]):
     settings = dict(snakemake.params["dataset"])
-    directory = Path(snakemake.input["images"]) if snakemake.input["images"] else None
-    images = load_images(settings.pop("name"), directory)
+    images = load_images(settings.pop("name"), Path(snakemake.params["directory"]))
     write_objects(Path(snakemake.output[0]), select_objects(images, **settings))

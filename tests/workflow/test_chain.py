@@ -1,0 +1,188 @@
+"""The whole chain on the smoke config, as a user runs it, and what an edit runs again."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from weightspace.store import read_inrs
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("Snakefile", "config.yaml", "envs", "profiles", "src", "workflow")
+CELLS = {
+    *(f"{model}-none-{views}views" for model in ("mlp", "dws") for views in (1, 2)),
+    "dws-gaussian_noise-1views",
+    "dws-mixup_aligned_signed-1views",
+}
+FIGURES = ("schemes", "learning_curves", "views", "fit_quality", "gallery")
+
+pytestmark = pytest.mark.slow
+
+
+def snakemake(tree, *arguments, check=True):
+    command = [sys.executable, "-m", "snakemake", "--configfile", "workflow/configs/smoke.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [*command, *arguments], cwd=tree, env=environment, capture_output=True, text=True
+    )
+    if check:
+        assert run.returncode == 0, run.stdout + run.stderr
+    return run
+
+
+def would_run(tree, *arguments):
+    """The rules that a dry run names, with the number of their jobs."""
+    run = snakemake(tree, "--dry-run", *arguments)
+    # The table of job statistics is printed twice.
+    return {k: int(n) for k, n in re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.M)}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the sources in which the smoke experiment has been run."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
+        else:
+            shutil.copy(ROOT / name, tree / name)
+    snakemake(tree, "--cores", "2")
+    return tree
+
+
+@pytest.fixture
+def edit(finished):
+    """Edit files of the tree; they are restored afterwards, with their times."""
+    before = {}
+
+    def replace(file, old, new):
+        path = finished / file
+        before[path] = (path.read_bytes(), path.stat())
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    yield replace
+    for path, (content, stat) in before.items():
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_every_result_is_there(finished):
+    results = finished / "results/smoke"
+    assert {p.name for p in (results / "runs").iterdir()} == CELLS
+    for cell in CELLS:
+        names = {p.name for p in (results / "runs" / cell).iterdir()}
+        assert names == {"metrics.json", "history.csv", "predictions.csv", "checkpoint.pt"}
+    tables = ("runs.csv", "comparison.csv", "comparison.md", "comparison.tex", "fit_quality.csv")
+    for name in tables:
+        assert (results / "tables" / name).stat().st_size > 0
+    for name in FIGURES:
+        assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_html_report_holds_figures_and_captions(finished):
+    html = (finished / "results/smoke/report.html").read_text()
+    for name in (*(f"{n}.png" for n in FIGURES), "runs.csv", "comparison.csv"):
+        assert name in html
+    assert "Test accuracy of every augmentation scheme." in html
+
+
+def test_metrics_runs_and_comparison_agree(finished):
+    results = finished / "results/smoke"
+    runs = pd.read_csv(results / "tables/runs.csv", keep_default_na=False)
+    comparison = pd.read_csv(results / "tables/comparison.csv", keep_default_na=False)
+    assert len(runs) == 2 * len(CELLS)
+    for cell in CELLS:
+        metrics = json.loads((results / "runs" / cell / "metrics.json").read_text())
+        rows = runs[runs["cell"] == cell].set_index("seed")
+        for run in metrics["runs"]:
+            for key in ("val_accuracy", "test_accuracy", "updates", "seconds"):
+                assert float(rows.loc[run["seed"], key]) == pytest.approx(run[key], abs=1e-9)
+        key = ["model", "scheme", "views"]
+        own = comparison[(comparison[key] == [metrics[k] for k in key]).all(axis=1)]
+        mean = sum(run["test_accuracy"] for run in metrics["runs"]) / len(metrics["runs"])
+        assert float(own["test_accuracy"].item()) == pytest.approx(mean, abs=1e-9)
+
+
+def test_the_dataset_is_complete(finished):
+    inrs = read_inrs(finished / "results/smoke/datasets/inrs.h5")
+    n = len(inrs.weights) + len(inrs.failures["object_id"])
+    assert n == 2 * 40 + 20 + 30
+
+
+def test_a_second_run_runs_nothing(finished):
+    assert "Nothing to be done" in (run := snakemake(finished)).stdout + run.stderr
+
+
+def test_comments_formatting_and_touched_scripts_re_run_nothing(finished, edit):
+    edit("src/weightspace/models/dws.py", '"""', '"""Reworded. ')
+    edit("src/weightspace/fit/fitting.py", "\n\n\n", "\n\n\n# A comment.\n")
+    edit("workflow/scripts/train_cell.py", '"""', '"""Reworded. ')
+    assert would_run(finished) == {}
+
+
+def test_editing_a_model_re_runs_training_and_not_fitting(finished, edit):
+    edit("src/weightspace/models/dws.py", "\nclass ", "\nADDED = 1\n\n\nclass ")
+    found = would_run(finished)
+    assert found["train_cell"] == len(CELLS)
+    assert {"comparison_table", "schemes_figure", "html_report"} <= set(found)
+    assert not {"objects", "fit_shard", "assemble", "gallery_figure"} & set(found)
+
+
+def test_editing_the_fitting_re_runs_everything_after_the_pictures(finished, edit):
+    edit("src/weightspace/fit/fitting.py", "\nclass ", "\nADDED = 1\n\n\nclass ")
+    found = would_run(finished)
+    assert found["fit_shard"] == 2
+    assert found["train_cell"] == len(CELLS)
+    assert {"assemble", "gallery_figure", "html_report"} <= set(found)
+    assert "objects" not in found
+
+
+def test_a_setting_of_training_re_runs_training(finished, edit):
+    edit("workflow/configs/smoke.yaml", "updates: 20", "updates: 21")
+    found = would_run(finished)
+    assert found["train_cell"] == len(CELLS)
+    assert "fit_shard" not in found
+
+
+def test_a_further_cell_runs_alone(finished, edit):
+    edit("workflow/configs/smoke.yaml", "[gaussian_noise, ", "[gaussian_noise, sign_flip, ")
+    found = would_run(finished)
+    assert found["train_cell"] == 1
+    assert "fit_shard" not in found
+
+
+@pytest.mark.parametrize("stage", ["fit", "dataset", "train", "report"])
+def test_every_stage_has_a_name(finished, stage):
+    assert "Nothing to be done" in (run := snakemake(finished, stage)).stdout + run.stderr
+
+
+def test_a_bad_config_stops_before_any_job(finished, edit):
+    edit("workflow/configs/smoke.yaml", "shard_size", "shard_szie")
+    run = snakemake(finished, check=False)
+    assert run.returncode != 0
+    assert "unknown key 'shard_szie'; did you mean 'shard_size'" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "rule " not in run.stdout + run.stderr
+
+
+def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
+    shard = finished / "results/smoke/fits/shard_0.h5"
+    dataset = finished / "results/smoke/datasets/inrs.h5"
+    before = dataset.read_bytes()
+    shard.write_bytes(shard.read_bytes()[:-1000])
+    run = snakemake(finished, "dataset", check=False)
+    assert run.returncode != 0
+    assert re.search(r"assemble: error: .*shard_0\.h5.*delete it", run.stdout + run.stderr)
+    shard.unlink()
+    snakemake(finished)
+    assert dataset.read_bytes() == before

@@ -1,0 +1,24 @@
+"""Join the shards to one dataset."""
+
+import json
+from typing import TYPE_CHECKING
+
+from weightspace.atomic import replacing
+from weightspace.data.objects import read_objects
+from weightspace.dataset.assemble import assemble
+from weightspace.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job("assemble", snakemake.log[0]):
+    objects = read_objects(snakemake.input["objects"])
+    quality = assemble(
+        snakemake.input["shards"],
+        snakemake.output["inrs"],
+        objects=(objects.object_ids, objects.labels, objects.splits),
+        views=snakemake.params["views"],
+        dataset=objects.dataset,
+    )
+    with replacing(snakemake.output["quality"]) as path:
+        path.write_text(json.dumps(quality, indent=2, allow_nan=False) + "\n", encoding="utf-8")
