@@ -145,9 +145,9 @@ def networks_and(
     *elements: Callable[[Weights, int], Any], **settings_of_networks: Any
 ) -> st.SearchStrategy[tuple[Any, ...]]:
     """Tuples of a batch and elements drawn for it: `networks_and(random_perms, random_signs)`."""
-    return st.tuples(networks(**settings_of_networks), *(SEEDS for _ in elements)).map(
-        lambda drawn: (
-            drawn[0],
-            *(e(drawn[0], s) for e, s in zip(elements, drawn[1:], strict=True)),
-        )
-    )
+
+    def act(drawn: tuple[Any, ...]) -> tuple[Any, ...]:
+        w, *seeds = drawn
+        return (w, *(draw(w, seed) for draw, seed in zip(elements, seeds, strict=True)))
+
+    return st.tuples(networks(**settings_of_networks), *(SEEDS for _ in elements)).map(act)

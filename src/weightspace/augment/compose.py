@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -11,6 +11,7 @@ from weightspace.weights import Weights
 __all__ = ["Augmentation", "Composition", "compose"]
 
 
+@runtime_checkable
 class Augmentation(Protocol):
     """A random change of each network of a batch, drawn from an explicit generator."""
 

@@ -10,7 +10,7 @@ Reference: Shamsian et al. 2024 (in weight space); Zhang et al. 2018 (MixUp).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -25,6 +25,7 @@ __all__ = ["AlignedMixUp", "DirectMixUp", "Mix", "Pairs", "RandomisedMixUp", "dr
 Target = Float[Tensor, "batch classes"]
 
 
+@runtime_checkable
 class Mix(Protocol):
     """A random mixture within a batch, of networks and soft labels alike."""
 
