@@ -1,0 +1,1 @@
+"""Tables and figures of an experiment, made from the files of its runs and fits."""

@@ -1,0 +1,49 @@
+"""The words of tables and figures, derived from the names and numbers of the runs."""
+
+import pandas as pd
+
+__all__ = ["display_name", "setting_label", "varying", "with_labels"]
+
+# Words whose spelling cannot be derived; every other name is shown as it is.
+SPELLING = {"mlp": "MLP", "dws": "DWSNet", "mixup": "MixUp"}
+
+NOUNS = {
+    "views": ("view", "views"),
+    "objects": ("object", "objects"),
+    "updates": ("update", "updates"),
+}
+SERIES = ["experiment", "dataset"]
+
+
+def display_name(name: str) -> str:
+    """The name of a model, scheme or dataset in words: "aligned_mixup" -> "aligned MixUp"."""
+    return " ".join(SPELLING.get(word, word) for word in name.split("_"))
+
+
+def setting_label(**counts: int) -> str:
+    """The numbers of a setting in words: `views=4, objects=1500` -> "4 views, 1,500 objects"."""
+    words = []
+    for key, count in counts.items():
+        singular, plural = NOUNS[key]
+        words.append(f"{count:,} {singular if count == 1 else plural}")
+    return ", ".join(words)
+
+
+def varying(frame: pd.DataFrame, columns: list[str]) -> list[str]:
+    """Those of `columns` that hold more than one value."""
+    return [column for column in columns if frame[column].nunique() > 1]
+
+
+def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the text columns `series`, `setting` and `scheme_label`, which say only what differs.
+
+    `series` names the model (and experiment and dataset where there are several), `setting`
+    the views, objects and updates where there are several.
+    """
+    names, numbers = varying(frame, SERIES), varying(frame, list(NOUNS))
+    series, settings = [], []
+    for row in frame.to_dict("records"):
+        series.append(", ".join(display_name(row[key]) for key in ["model", *names]))
+        settings.append(setting_label(**{key: int(row[key]) for key in numbers}))
+    schemes = [display_name(scheme) for scheme in frame["scheme"]]
+    return frame.assign(series=series, setting=settings, scheme_label=schemes)

@@ -1,0 +1,137 @@
+"""Means, intervals and paired differences over seeds and over test objects."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri, stdtrit
+
+from weightspace.report.collect import CELL, SETTING, ReportError
+
+__all__ = ["BASELINE", "Interval", "comparison", "mean_over_objects", "mean_over_seeds"]
+
+BASELINE = "none"
+"""The scheme that the others are compared with: no augmentation."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean, the half-width of its 95 % interval (NaN if unknown) and the sample size."""
+
+    mean: float
+    half_width: float
+    size: int
+
+
+def mean_over_seeds(values: Iterable[float]) -> Interval:
+    """The mean and its 95 % Student-t interval: mean +- t_{0.975, n-1} s / sqrt(n).
+
+    With one value the half-width is NaN: one run says nothing about the spread of runs. With
+    two values t = 12.7, so the interval is +-9 standard deviations; it is wide because two
+    runs say little, and it shrinks to +-2.5 with three and to +-1.2 with five.
+
+    Args:
+        values: one number per seed.
+
+    Returns:
+        The interval; mean and half-width are NaN without any value.
+    """
+    x = np.asarray(list(values), dtype=float)
+    if x.size == 0:
+        return Interval(float("nan"), float("nan"), 0)
+    if x.size == 1:
+        return Interval(float(x[0]), float("nan"), 1)
+    half_width = stdtrit(x.size - 1, 0.975) * x.std(ddof=1) / np.sqrt(x.size)
+    return Interval(float(x.mean()), float(half_width), x.size)
+
+
+def mean_over_objects(values: pd.DataFrame) -> Interval:
+    """The mean and its 95 % interval over the draw of the test objects, for these seeds.
+
+    The values of one object are averaged over seeds and views first, because they are not
+    independent; the half-width is 1.96 s / sqrt(n) over the n objects. It says how far
+    another test set of this size would move the result of these trained models; it does not
+    hold the spread between trainings, which `mean_over_seeds` does.
+
+    Args:
+        values: the columns object_id and correct.
+
+    Returns:
+        The interval; its half-width is NaN with fewer than two objects.
+    """
+    x = values.groupby("object_id")["correct"].mean().to_numpy(dtype=float)
+    if x.size < 2:
+        return Interval(float(x.mean()) if x.size else float("nan"), float("nan"), x.size)
+    half_width = ndtri(0.975) * x.std(ddof=1) / np.sqrt(x.size)
+    return Interval(float(x.mean()), float(half_width), x.size)
+
+
+def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Compare the cells: one row each, the models together, otherwise in the order of `runs`.
+
+    The paired difference is to the cell with the scheme "none" of the same setting (dataset,
+    model, views, objects, updates), over the seeds that both have; it is NaN for "none"
+    itself and where there is no such cell.
+
+    Args:
+        runs: as `collect_runs` returns.
+        correctness: as `collect_correctness` returns; adds the intervals over test objects.
+
+    Returns:
+        The columns experiment, cell, dataset, model, scheme, views, objects, updates, seeds,
+        test_accuracy, test_ci95, difference, difference_ci95, pairs, best_update, and with
+        `correctness` objects_ci95 and difference_objects_ci95. Accuracies are fractions,
+        every `_ci95` is a half-width.
+
+    Raises:
+        ReportError: if `correctness` lacks a cell.
+    """
+    model = runs.groupby(["experiment", "dataset", "model"], sort=False).ngroup()
+    rows = []
+    for _, cell in runs.loc[model.sort_values(kind="stable").index].groupby(CELL, sort=False):
+        baseline = _baseline(runs, cell)
+        accuracy = mean_over_seeds(cell["test_accuracy"])
+        difference = mean_over_seeds(_paired(cell, baseline, "test_accuracy", ["seed"]))
+        row = cell.iloc[0][[*CELL, "dataset", "model", "scheme", "views", "objects", "updates"]]
+        rows.append(
+            row.to_dict()
+            | {"seeds": accuracy.size, "test_accuracy": accuracy.mean}
+            | {"test_ci95": accuracy.half_width, "difference": difference.mean}
+            | {"difference_ci95": difference.half_width, "pairs": difference.size}
+            | {"best_update": float(cell["best_update"].mean())}
+            | (_over_objects(correctness, cell, baseline) if correctness is not None else {})
+        )
+    return pd.DataFrame(rows)
+
+
+def _baseline(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
+    """The runs without augmentation to compare `cell` with; none for the baseline itself."""
+    same = runs["scheme"] == BASELINE
+    for key in SETTING:
+        same &= runs[key] == cell[key].iloc[0]
+    return runs[same & (cell["scheme"].iloc[0] != BASELINE)]
+
+
+def _paired(cell: pd.DataFrame, baseline: pd.DataFrame, value: str, keys: list[str]) -> pd.Series:
+    both = cell.merge(baseline, on=keys, suffixes=("", "_baseline"))
+    return both[value] - both[f"{value}_baseline"]
+
+
+def _over_objects(
+    correctness: pd.DataFrame, cell: pd.DataFrame, baseline: pd.DataFrame
+) -> dict[str, float]:
+    own = cell[[*CELL, "seed"]].merge(correctness, on=[*CELL, "seed"])
+    if own["seed"].nunique() != len(cell):
+        raise ReportError(
+            f"the predictions lack seeds of the cell {cell['cell'].iloc[0]}; "
+            "collect them from the same cells as the metrics"
+        )
+    other = baseline[[*CELL, "seed"]].merge(correctness, on=[*CELL, "seed"])
+    keys = ["seed", "object_id"]
+    both = own.merge(other, on=keys, suffixes=("", "_baseline"))
+    both["correct"] = both["correct"] - both["correct_baseline"]
+    return {
+        "objects_ci95": mean_over_objects(own).half_width,
+        "difference_objects_ci95": mean_over_objects(both).half_width,
+    }

@@ -1,0 +1,117 @@
+"""Made-up results with realistic shapes: 2 models x 9 cells x 3 seeds."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SCHEMES = {  # gain over "none" in accuracy, and how much of the overfitting stays
+    "none": (0.0, 1.0),
+    "permutation": (0.03, 0.5),
+    "sign_flip": (0.02, 0.6),
+    "gaussian_noise": (-0.01, 0.8),
+    "mixup_direct": (0.005, 0.7),
+    "mixup_randomised": (0.01, 0.5),
+    "mixup_aligned": (0.02, 0.5),
+    "mixup_aligned_signed": (0.025, 0.5),
+}
+CELLS = [(scheme, 1) for scheme in SCHEMES] + [("none", 4)]
+UPDATES, EVERY, N_TEST, N_CLASSES = 1000, 100, 200, 10
+
+
+@dataclass
+class Files:
+    """The paths of an experiment, cell by cell in one order."""
+
+    metrics: list[Path] = field(default_factory=list)
+    histories: list[Path] = field(default_factory=list)
+    predictions: list[Path] = field(default_factory=list)
+
+
+def _history(seed: int, test_accuracy: float, overfit: float, rng: Any) -> pd.DataFrame:
+    update = np.arange(EVERY, UPDATES + 1, EVERY)
+    rise = 1 - np.exp(-update / 250)
+    val = 0.1 + (test_accuracy - 0.1) * rise - 0.03 * overfit * (update / UPDATES) ** 2
+    train = val + overfit * 0.5 * (update / UPDATES)
+    rows = {"seed": seed, "update": update, "epoch": update / 25, "lr": 1e-3, "loss": 2 - rise}
+    rows |= {"train_accuracy": np.clip(train + rng.normal(0, 0.004, len(update)), 0, 1)}
+    rows |= {"train_loss": 2 - 1.5 * rise, "val_accuracy": val + rng.normal(0, 0.004, len(update))}
+    return pd.DataFrame(rows | {"val_loss": 2 - rise})
+
+
+def _predictions(seed: int, test_accuracy: float, rng: Any) -> pd.DataFrame:
+    label = np.arange(N_TEST) % N_CLASSES
+    hit = rng.permutation(N_TEST) < round(test_accuracy * N_TEST)
+    rows = {"seed": seed, "object_id": 60_000 + np.arange(N_TEST), "view": 0, "label": label}
+    frame = pd.DataFrame(rows | {"prediction": np.where(hit, label, (label + 1) % N_CLASSES)})
+    return frame.assign(logit_0=0.0)
+
+
+def _run(history: pd.DataFrame, test_accuracy: float, seed: int) -> dict[str, Any]:
+    best = history.loc[history["val_accuracy"].idxmax()]
+    return {
+        "seed": seed,
+        "updates": UPDATES,
+        "best_update": int(best["update"]),
+        "train_accuracy": best["train_accuracy"],
+        "val_accuracy": best["val_accuracy"],
+        "val_loss": best["val_loss"],
+        "test_accuracy": test_accuracy,
+        "test_loss": 1.8,
+        "seconds": 12.5,
+    }
+
+
+def write_cell(
+    root: Path, model: str, scheme: str, views: int, seeds: list[int], **changes: Any
+) -> tuple[Path, Path, Path]:
+    """Write the three files of one cell; `changes` replace entries of the metrics."""
+    cell = f"{model}-{scheme}-{views}views"
+    rng = np.random.default_rng([len(model), len(scheme), views])
+    gain, overfit = SCHEMES[scheme]
+    level = {"mlp": 0.2}.get(model, 0.4) + gain + 0.04 * (views - 1) / 3
+    runs, histories, predictions = [], [], []
+    for seed in seeds:
+        accuracy = round((level + rng.normal(0, 0.008)) * N_TEST) / N_TEST
+        histories.append(_history(seed, accuracy, overfit / views, rng))
+        predictions.append(_predictions(seed, accuracy, rng))
+        runs.append(_run(histories[-1], accuracy, seed))
+    metrics = {"experiment": "made_up", "cell": cell, "dataset": "fashion_mnist_subset"}
+    metrics |= {"model": model, "scheme": scheme, "views": views, "objects": 1500}
+    metrics |= {"updates": UPDATES, "batch_size": 64, "config": {}, "versions": {}}
+    metrics |= {"commit": "0" * 40, "device": "cpu", "threads": 1, "seconds": 40.0}
+    metrics |= {"n_parameters": 1000, "runs": runs} | changes
+    folder = root / metrics["experiment"] / metrics["cell"]
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = tuple(folder / n for n in ("metrics.json", "history.csv", "predictions.csv"))
+    paths[0].write_text(json.dumps(metrics))
+    pd.concat(histories).to_csv(paths[1], index=False)
+    pd.concat(predictions).to_csv(paths[2], index=False)
+    return paths  # type: ignore[return-value]
+
+
+@pytest.fixture
+def make_files(tmp_path: Path) -> Callable[..., Files]:
+    """Write an experiment; by default 2 models x 9 cells x 3 seeds."""
+
+    def make(
+        models: tuple[str, ...] = ("mlp", "dws"),
+        cells: list[tuple[str, int]] | None = None,
+        seeds: tuple[int, ...] = (0, 1, 2),
+        **changes: Any,
+    ) -> Files:
+        files = Files()
+        for scheme, views in cells or CELLS:
+            for model in models:
+                paths = write_cell(tmp_path, model, scheme, views, list(seeds), **changes)
+                files.metrics.append(paths[0])
+                files.histories.append(paths[1])
+                files.predictions.append(paths[2])
+        return files
+
+    return make
