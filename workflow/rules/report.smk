@@ -162,7 +162,7 @@ rule fit_quality:
 rule gallery_figure:
     input:
         inrs=rules.assemble.output.inrs,
-        objects=rules.objects.output,
+        objects=rules.objects.output[0],
     output:
         png=captioned(f"{FIGURES}/gallery.png", "gallery", "Figures", "gallery"),
         pdf=f"{FIGURES}/gallery.pdf",
