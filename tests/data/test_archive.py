@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from weightspace.atomic import replacing
 from weightspace.data import archive
-from weightspace.data.archive import ArchiveError, read_npz, write_npz, written_whole
+from weightspace.data.archive import ArchiveError, read_npz, write_npz
 
 ARRAYS = {"numbers": np.arange(12).reshape(3, 4), "words": np.array(["a", "bc"])}
 
@@ -30,7 +31,7 @@ def test_python_objects_are_refused_and_nothing_is_left(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), written_whole(path) as partial:
+    with pytest.raises(RuntimeError), replacing(path) as partial:
         partial.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -41,7 +42,7 @@ def test_the_name_appears_only_after_the_content_is_synced(tmp_path, monkeypatch
     path, seen = tmp_path / "a.txt", []
     sync = archive.os.fsync
     monkeypatch.setattr(archive.os, "fsync", lambda fd: (seen.append(path.exists()), sync(fd)))
-    with written_whole(path) as partial:
+    with replacing(path) as partial:
         partial.write_text("whole")
     assert seen == [False]
     assert path.read_text() == "whole"

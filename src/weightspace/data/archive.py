@@ -1,31 +1,18 @@
 """Arrays in one .npz file: never half written, never pickled, equal content in equal bytes."""
 
-import os
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["ArchiveError", "read_npz", "write_npz", "written_whole"]
+from weightspace.atomic import replacing
+
+__all__ = ["ArchiveError", "read_npz", "write_npz"]
 
 
 class ArchiveError(ValueError):
     """An .npz file that is damaged or lacks an array."""
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it and rename it to `path`."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -34,9 +21,8 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         ValueError: if an array holds Python objects.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        written_whole(path) as partial,
+        replacing(path) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
     ):
         for name, array in arrays.items():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightspace.data.archive import written_whole
+from weightspace.atomic import replacing
 from weightspace.data.checksums import DataFile, verify
 from weightspace.data.unpack import gunzip, tar_members
 
@@ -60,7 +60,7 @@ class DebianPackage:
             tar = _open_package(download_package(self.package, Path(scratch)))
             for name, compressed in tar_members(tar, members):
                 file = members[name]
-                with written_whole(directory / file.name) as target:
+                with replacing(directory / file.name) as target:
                     gunzip(compressed, target, size=file.size)
                     verify(target, file, self.title)
                 done += file.size

@@ -8,7 +8,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from weightspace.data.archive import written_whole
+from weightspace.atomic import replacing
 from weightspace.data.checksums import DataFile, verify
 from weightspace.data.unpack import gunzip
 
@@ -66,7 +66,7 @@ class GzipAtUrl:
         limit = file.size + _SLACK
         download(url, part, limit=limit, timeout=self.timeout, progress=report)
         try:
-            with written_whole(directory / file.name) as target, part.open("rb") as compressed:
+            with replacing(directory / file.name) as target, part.open("rb") as compressed:
                 gunzip(compressed, target, size=file.size)
                 verify(target, file, url)
         finally:
