@@ -1,5 +1,6 @@
 import pytest
 
+from weightspace import atomic
 from weightspace.atomic import replacing
 
 
@@ -20,3 +21,12 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError("disk full")
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_the_name_appears_only_after_the_content_is_synced(tmp_path, monkeypatch):
+    target, seen = tmp_path / "file.txt", []
+    sync = atomic.os.fsync
+    monkeypatch.setattr(atomic.os, "fsync", lambda fd: (seen.append(target.exists()), sync(fd)))
+    with replacing(target) as path:
+        path.write_text("whole")
+    assert seen == [False, True]  # the content, then the folder

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 
-from weightspace.atomic import replacing
-from weightspace.data import archive
 from weightspace.data.archive import ArchiveError, read_npz, write_npz
 
 ARRAYS = {"numbers": np.arange(12).reshape(3, 4), "words": np.array(["a", "bc"])}
@@ -26,26 +24,6 @@ def test_python_objects_are_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         write_npz(tmp_path / "a.npz", {"x": np.array([{}], dtype=object)})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_name_appears_only_after_the_content_is_synced(tmp_path, monkeypatch):
-    path, seen = tmp_path / "a.txt", []
-    sync = archive.os.fsync
-    monkeypatch.setattr(archive.os, "fsync", lambda fd: (seen.append(path.exists()), sync(fd)))
-    with replacing(path) as partial:
-        partial.write_text("whole")
-    assert seen == [False]
-    assert path.read_text() == "whole"
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
