@@ -145,6 +145,11 @@ def test_ties_in_accuracy_go_to_the_lower_loss(inrs, exchange, expected):
     assert history.best_update == expected
 
 
+def test_full_ties_go_to_the_earlier_state(inrs):
+    # Steps far below the rounding of float32 change nothing.
+    assert fit(Linear(), inrs(16), inrs(8), lr=1e-30).best_update == 4
+
+
 def test_validation_does_not_touch_the_training(inrs):
     a, b = Linear(), Linear()
     fit(a, inrs(16), inrs(8, seed=1), evaluate_every=1)
