@@ -5,7 +5,7 @@ import torch
 from strategies import random_networks
 
 from laws import assert_close, assert_identical
-from weightspace.augment.mixup import AlignedMixUp, DirectMixUp, draw_pairs
+from weightspace.augment.mixup import AlignedMixUp, DirectMixUp, RandomisedMixUp, draw_pairs
 from weightspace.rng import stream
 from weightspace.symmetry.matching import apply_matching, match
 
@@ -32,6 +32,18 @@ def test_direct_mixing_by_a_loop() -> None:
         expected = lam[i] * w.flatten()[i] + (1 - lam[i]) * w.flatten()[j]
         assert_close(mixed.flatten()[i], expected)
         assert_close(mixed_target[i], lam[i] * target[i] + (1 - lam[i]) * target[j])
+
+
+def test_randomised_mixing_relabels_each_partner_apart() -> None:
+    w, target = (
+        random_networks((2, 6, 6, 1), 1)[torch.zeros(6, dtype=torch.int64)],
+        torch.eye(6).double(),
+    )
+    mixed, mixed_target = RandomisedMixUp()(w, target, generator=stream(0, "test"))
+    lam = mixed_target.diagonal()[:, None]
+    others = (mixed.flatten() - lam * w.flatten()) / (1 - lam)
+    assert_close(others.sort(1).values, w.flatten().sort(1).values)  # the same numbers ...
+    assert len(others.round(decimals=6).unique(dim=0)) == 6  # ... each in an order of its own
 
 
 @pytest.mark.parametrize("signed", [False, True])

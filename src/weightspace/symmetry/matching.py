@@ -86,10 +86,7 @@ def match(a: Weights, b: Weights, *, signed: bool, sweeps: int = 20) -> Matching
             pairs = stale[h].nonzero()[:, 0]
             if not len(pairs):
                 continue
-            around = _around(moved, h, pairs)
-            perm, sign, better = _assign(_similarity(_around(fixed, h, pairs), around), signed)
-            pairs, perm, sign, around = pairs[better], perm[better], sign[better], around[better]
-            _put(moved, h, pairs, flip_signs(permute(around, (perm,)), (sign,)))
+            pairs, perm, sign = _move_layer(moved, fixed, h, pairs, signed)
             perms[h][pairs] = perms[h][pairs].gather(1, perm)
             signs[h][pairs] = signs[h][pairs].gather(1, perm) * sign
             stale[h] = False
@@ -105,6 +102,17 @@ def match(a: Weights, b: Weights, *, signed: bool, sweeps: int = 20) -> Matching
 def _own_copy(x: Tensor) -> Tensor:
     """A copy in float64 on the CPU, to be written into and shared with NumPy."""
     return x.detach().to("cpu", torch.float64, copy=True)
+
+
+def _move_layer(
+    moved: Weights, fixed: Weights, h: int, pairs: Int[Tensor, " pairs"], signed: bool
+) -> tuple[Int[Tensor, " gained"], Int[Tensor, "gained n"], Float[Tensor, "gained n"]]:
+    """Move hidden layer h of the pairs that gain by it, in place; return which, and how."""
+    around = _around(moved, h, pairs)
+    perm, sign, better = _assign(_similarity(_around(fixed, h, pairs), around), signed)
+    pairs, perm, sign = pairs[better], perm[better], sign[better]
+    _put(moved, h, pairs, flip_signs(permute(around[better], (perm,)), (sign,)))
+    return pairs, perm, sign
 
 
 def _around(w: Weights, h: int, pairs: Int[Tensor, " pairs"]) -> Weights:
