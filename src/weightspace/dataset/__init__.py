@@ -1,0 +1,1 @@
+"""The set of fitted INRs: shards assembled to one file, and what training reads of it."""
