@@ -6,7 +6,7 @@ This module imports no torch, because the Snakefile imports it at every parse.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from weightspace.config_messages import describe, nearest
 from weightspace.config_sections import (
@@ -63,7 +63,7 @@ class Config(Strict):
 
     @field_validator("cells")
     @classmethod
-    def _known_cells(cls, blocks: list[CellsConfig], info: ValidationInfo) -> list[CellsConfig]:
+    def _known_cells(cls, blocks: list[CellsConfig], info: Any) -> list[CellsConfig]:
         for block in blocks:
             for key in ("models", "schemes"):
                 if key in info.data:

@@ -1,7 +1,7 @@
 """The sections of a config, their types and what each value may be."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -11,6 +11,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -43,7 +44,7 @@ class DatasetConfig(Strict):
     seed: Seed
 
     @model_validator(mode="after")
-    def _enough_pictures(self) -> Self:
+    def _enough_pictures(self) -> "DatasetConfig":
         n_train, n_test = OFFICIAL_SIZES[self.name]
         if self.train + self.val > n_train or self.test > n_test:
             raise ValueError(
@@ -97,7 +98,7 @@ class TrainConfig(Strict):
         return seeds
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def _possible(self) -> "TrainConfig":
         for key in ("warmup", "evaluate_every"):
             if getattr(self, key) > self.updates:
                 raise ValueError(f"{key} is {getattr(self, key)}, more than updates {self.updates}")
@@ -121,6 +122,9 @@ class DwsConfig(Strict):
     channels: Count = 16
     depth: Count = 3
     reduce: Literal["mean", "max"] = "mean"
+    neuron_channels: Count = 32
+    network_channels: Count = 64
+    head_width: Count = 128
 
 
 class PermutationConfig(Strict):
@@ -133,7 +137,7 @@ class SignFlipConfig(Strict):
     """Negate random hidden neurons, which an odd activation undoes (weightspace.augment.exact)."""
 
     kind: Literal["sign_flip"]
-    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+    probability: Share = 0.5
 
 
 class GaussianNoiseConfig(Strict):
@@ -147,12 +151,14 @@ class DirectMixUpConfig(Strict):
     """Mix with a partner as it is (weightspace.augment.mixup)."""
 
     kind: Literal["direct"]
+    lam_min: Share = 0.0
 
 
 class RandomisedMixUpConfig(Strict):
     """Mix with a randomly permuted partner (weightspace.augment.mixup)."""
 
     kind: Literal["randomised"]
+    lam_min: Share = 0.0
 
 
 class AlignedMixUpConfig(Strict):
@@ -161,6 +167,7 @@ class AlignedMixUpConfig(Strict):
     kind: Literal["aligned"]
     signed: bool = False
     sweeps: Count = 20
+    lam_min: Share = 0.0
 
 
 ModelConfig = Annotated[MlpConfig | DwsConfig, Field(discriminator="kind")]
