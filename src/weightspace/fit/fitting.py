@@ -1,0 +1,205 @@
+"""Fit a batch of SIRENs, each to its own signal, through one of two backends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from weightspace.fit.cpu import fit_cpu, thread_count, unsupported
+from weightspace.fit.quality import mse_of_psnr
+from weightspace.fit.reference import fit_reference, squared_error
+from weightspace.weights import Weights, cat
+
+__all__ = ["BACKENDS", "Backend", "FitResult", "check_problem", "fit_sirens"]
+
+
+class Backend(Protocol):
+    """What fits one chunk of networks; returns them and the steps each took."""
+
+    def __call__(
+        self,
+        signals: Tensor,
+        coords: Tensor,
+        *,
+        init: Weights,
+        omega_0: float,
+        output_offset: float,
+        steps: int,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        target_mse: float | None,
+        threads: int | None,
+    ) -> tuple[Weights, Tensor]:
+        """Fit; the arguments are those of `fit_sirens`, the target as an error."""
+        ...
+
+
+BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu}
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Fitted networks, the mean squared error of each over its whole signal, and its steps."""
+
+    weights: Weights
+    mse: Float[Tensor, " batch"]
+    steps: Int[Tensor, " batch"]
+
+
+def fit_sirens(
+    signals: Float[Tensor, "batch points d_out"],
+    coords: Float[Tensor, "points d_in"],
+    *,
+    init: Weights,
+    omega_0: float,
+    output_offset: float,
+    steps: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    target_psnr: float | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FitResult:
+    """Fit each network to its signal by Adam on the mean squared error of all points.
+
+    The networks are independent: each has its own loss and its own running means.
+
+    Args:
+        signals: what each network is to show, in [0, 1] if `target_psnr` is to make sense.
+        coords: the points, shared by all networks.
+        init: where each network starts, one per signal.
+        omega_0: the frequency of every sine.
+        output_offset: a constant added to every output.
+        steps: the number of Adam steps.
+        lr: the learning rate of Adam.
+        betas: the decay rates of Adam's running means.
+        eps: Adam's small number, outside the square root.
+        target_psnr: a network that has reached it, in decibels, at the start of a step stops
+            there; None for never.
+        backend: a name in `BACKENDS`, or "auto": "cpu" for float32 tensors on the CPU, else
+            "reference". The backends differ by float32 rounding.
+        threads: the threads of the "cpu" backend, by default torch's number; at most as many
+            as the machine has. The "reference" backend follows torch.
+        progress: called with the number of networks done and in all.
+
+    Returns:
+        The fitted networks, their mean squared errors and the steps each took. A fit that
+        diverged has NaN in its error: nothing is hidden or repeated here.
+
+    Raises:
+        ValueError: if shapes, kinds of tensors or settings do not fit together, or the
+            backend is unknown or cannot take the tensors.
+    """
+    check_problem(signals, coords, init)
+    _check_settings(steps=steps, lr=lr, omega_0=omega_0, betas=betas, eps=eps, threads=threads)
+    signals, coords, init = signals.detach(), coords.detach(), init.map(torch.detach)
+    name = _choose(backend, signals, coords, init)
+    siren = {"omega_0": omega_0, "output_offset": output_offset}
+    fit = partial(
+        BACKENDS[name],
+        coords=coords,
+        **siren,
+        steps=steps,
+        lr=lr,
+        betas=betas,
+        eps=eps,
+        target_mse=None if target_psnr is None else mse_of_psnr(target_psnr),
+        threads=threads,
+    )
+    parts: list[FitResult] = []
+    size = _chunk_size(name, signals.device, threads)
+    for start in range(0, len(init), size):
+        part = slice(start, start + size)
+        weights, taken = fit(signals[part], init=init[part])
+        with torch.no_grad():
+            mse = squared_error(weights, signals[part], coords, **siren)
+        parts.append(FitResult(weights, mse, taken))
+        if progress is not None:
+            progress(min(part.stop, len(init)), len(init))
+    return FitResult(
+        cat([p.weights for p in parts]),
+        torch.cat([p.mse for p in parts]),
+        torch.cat([p.steps for p in parts]),
+    )
+
+
+def _chunk_size(backend: str, device: torch.device, threads: int | None) -> int:
+    """How many networks to fit between two reports of progress: enough to fill the device."""
+    if backend == "cpu":
+        return max(64, 8 * thread_count(threads))
+    return 64 if device.type == "cpu" else 2048
+
+
+def _choose(backend: str, signals: Tensor, coords: Tensor, init: Weights) -> str:
+    """The name of the backend to use."""
+    reason = unsupported(signals, coords, init)
+    if backend == "auto":
+        return "reference" if reason else "cpu"
+    if backend not in BACKENDS:
+        near = get_close_matches(backend, ["auto", *BACKENDS], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"unknown backend {backend!r}; choose 'auto' or one of {sorted(BACKENDS)}{hint}"
+        )
+    if backend == "cpu" and reason:
+        raise ValueError(
+            f"backend 'cpu' cannot fit these tensors: {reason}; "
+            f"convert them, or choose backend='reference'"
+        )
+    return backend
+
+
+def check_problem(signals: Tensor, coords: Tensor, init: Weights) -> None:
+    """Refuse signals, points and networks that do not fit together.
+
+    Raises:
+        ValueError: naming the shape that was given and the one that was expected.
+    """
+    layout = init.layer_layout
+    if init.channels:
+        raise ValueError(f"init has channel axes {init.channels}; raw networks have none")
+    if len(init) == 0 or coords.ndim != 2 or len(coords) == 0 or coords.shape[1] != layout[0]:
+        raise ValueError(
+            f"got {len(init)} networks and coords of shape {tuple(coords.shape)}; expected at "
+            f"least one network and coords (points, {layout[0]}) for layer_layout {layout}"
+        )
+    expected = (len(init), len(coords), layout[-1])
+    if tuple(signals.shape) != expected:
+        raise ValueError(
+            f"signals have shape {tuple(signals.shape)}; {len(init)} networks of layer_layout "
+            f"{layout} on {len(coords)} points need {expected}"
+        )
+    kinds = {f"{x.dtype} on {x.device}" for x in (signals, coords, *init)}
+    if len(kinds) > 1 or not init.dtype.is_floating_point:
+        raise ValueError(
+            f"signals, coords and init must be of one floating-point type on one device; "
+            f"got {', '.join(sorted(kinds))}"
+        )
+
+
+def _check_settings(
+    *,
+    steps: int,
+    lr: float,
+    omega_0: float,
+    betas: tuple[float, float],
+    eps: float,
+    threads: int | None,
+) -> None:
+    """Refuse settings that no fit can have."""
+    for name, value in (("steps", steps), ("threads", 1 if threads is None else threads)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    for name, value in (("lr", lr), ("omega_0", omega_0), ("eps", eps)):
+        if not value > 0:
+            raise ValueError(f"{name} is {value}; it must be positive")
+    if not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas are {betas}; both must lie in [0, 1)")

@@ -1,0 +1,122 @@
+"""The reference backend: batched fits by automatic differentiation, on any device and layout.
+
+The losses of the networks are summed, so the gradient of each network is that of its own
+loss, and Adam, which works element by element, makes independent fits of them.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from weightspace.siren import siren
+from weightspace.weights import Weights
+
+__all__ = ["adam_step", "fit_reference", "squared_error"]
+
+
+def squared_error(
+    w: Weights,
+    signals: Float[Tensor, "batch points d_out"],
+    coords: Float[Tensor, "points d_in"],
+    *,
+    omega_0: float,
+    output_offset: float,
+) -> Float[Tensor, " batch"]:
+    """The mean squared error of each network over all points and outputs of its signal."""
+    outputs = siren(w, coords, omega_0=omega_0, output_offset=output_offset)
+    return (outputs - signals).square().mean((1, 2))
+
+
+def adam_step(
+    w: Weights,
+    gradient: Weights,
+    mean: Weights,
+    square: Weights,
+    *,
+    t: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+) -> tuple[Weights, Weights, Weights]:
+    """One step of Adam: w <- w - lr mean' / (sqrt(square') + eps).
+
+    mean' and square' are the running means of the gradient and of its square, divided by
+    1 - beta^t to correct their start at zero.
+
+    Args:
+        w: the parameters.
+        gradient: the gradient at `w`.
+        mean: the running mean of the gradient before the step.
+        square: the running mean of the squared gradient before the step.
+        t: the number of this step; the first is 1.
+        lr: the learning rate.
+        betas: the decay rates of the two running means.
+        eps: a small number that keeps the quotient finite.
+
+    Returns:
+        The parameters and both running means after the step.
+
+    Reference: Kingma and Ba 2015, Adam: A Method for Stochastic Optimization, algorithm 1.
+    """
+    beta_1, beta_2 = betas
+    rate, root = lr / (1 - beta_1**t), (1 - beta_2**t) ** 0.5
+    mean = mean.map(lambda m, g: beta_1 * m + (1 - beta_1) * g, gradient)
+    square = square.map(lambda v, g: beta_2 * v + (1 - beta_2) * g * g, gradient)
+    w = w.map(lambda x, m, v: x - rate * m / (v.sqrt() / root + eps), mean, square)
+    return w, mean, square
+
+
+def fit_reference(
+    signals: Float[Tensor, "batch points d_out"],
+    coords: Float[Tensor, "points d_in"],
+    *,
+    init: Weights,
+    omega_0: float,
+    output_offset: float,
+    steps: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    target_mse: float | None,
+    threads: int | None,
+) -> tuple[Weights, Int[Tensor, " batch"]]:
+    """Fit each network to its signal; arguments as `fitting.fit_sirens`.
+
+    `threads` is ignored: torch has its own setting.
+
+    Returns:
+        The fitted networks and the number of steps each took.
+    """
+    del threads
+    w = init.map(torch.detach)
+    mean = square = w.map(torch.zeros_like)
+    active = torch.ones(len(w), dtype=torch.bool, device=w.device)
+    taken = torch.zeros(len(w), dtype=torch.int64, device=w.device)
+    for t in range(1, steps + 1):
+        with torch.enable_grad():
+            leaves = w.map(lambda x: x.detach().requires_grad_())
+            loss = squared_error(
+                leaves, signals, coords, omega_0=omega_0, output_offset=output_offset
+            )
+            gradient = _unlist(torch.autograd.grad(loss.sum(), list(leaves)))
+        if target_mse is not None:
+            active = active & ~(loss.detach() <= target_mse)
+            if not active.any():
+                break
+        stepped, mean, square = adam_step(
+            w, gradient, mean, square, t=t, lr=lr, betas=betas, eps=eps
+        )
+        w = stepped if target_mse is None else _where(active, stepped, w)
+        taken = taken + active
+    return w, taken
+
+
+def _unlist(tensors: tuple[Tensor, ...]) -> Weights:
+    """The networks whose tensors, in the order of iteration, are `tensors`."""
+    half = len(tensors) // 2
+    return Weights(tensors[:half], tensors[half:])
+
+
+def _where(chosen: Tensor, a: Weights, b: Weights) -> Weights:
+    """The networks of `a` where `chosen`, of `b` elsewhere."""
+    return a.map(lambda x, y: torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), x, y), b)
