@@ -179,10 +179,10 @@ def _damaged(path: Path | str, reason: str) -> str:
 def _read_header(file: h5py.File) -> Header:
     """Check format, version and completeness, and that header and array digests match."""
     _check_version(file)
-    _check_missing(file, "attribute", sorted({*layout.ATTRIBUTES, "digest"} - set(file.attrs)))
+    _check_names(file, "attribute", set(file.attrs), {*layout.ATTRIBUTES, "digest"})
     attributes = {name: _plain(file.attrs[name]) for name in layout.ATTRIBUTES}
     names = layout.array_names(len(attributes["layer_layout"]) - 1, _splits(file))
-    _check_names(file, names)
+    _check_names(file, "array", _array_names(file), set(names))
     digests = {name: _plain(file[name].attrs["digest"]) for name in names}
     if _plain(file.attrs["digest"]) != layout.file_digest(attributes, digests):
         raise StoreError(_damaged(file.filename, "the digest of the file does not match"))
@@ -208,21 +208,21 @@ def _check_version(file: h5py.File) -> None:
         )
 
 
-def _check_missing(file: h5py.File, kind: str, missing: list[str]) -> None:
-    if missing:
-        names = ", ".join(repr(name) for name in missing)
+def _check_names(file: h5py.File, kind: str, found: set[str], expected: set[str]) -> None:
+    if missing := expected - found:
+        names = ", ".join(repr(name) for name in sorted(missing))
         raise StoreError(f"{file.filename} lacks the {kind} {names}: delete it and run again")
-
-
-def _check_names(file: h5py.File, expected: list[str]) -> None:
-    found: list[str] = []
-    file.visititems(lambda name, x: found.append(name) if isinstance(x, h5py.Dataset) else None)
-    _check_missing(file, "array", sorted(set(expected) - set(found)))
-    if foreign := sorted(set(found) - set(expected)):
+    if foreign := found - expected:
         raise StoreError(
-            f"{file.filename} holds {foreign[0]!r}, which version {layout.VERSION} does not "
-            f"define: delete it and run again"
+            f"{file.filename} holds the {kind} {min(foreign)!r}, which version {layout.VERSION} "
+            f"does not define: delete it and run again"
         )
+
+
+def _array_names(file: h5py.File) -> set[str]:
+    found: set[str] = set()
+    file.visititems(lambda name, x: found.add(name) if isinstance(x, h5py.Dataset) else None)
+    return found
 
 
 def _splits(file: h5py.File) -> list[str]:

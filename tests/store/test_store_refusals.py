@@ -81,7 +81,13 @@ def test_a_missing_array(path, name):
 def test_an_array_of_no_version(path):
     with h5py.File(path, "a") as file:
         file["columns/mood"] = np.arange(12)
-    refused(path, "holds 'columns/mood', which version 1 does not define")
+    refused(path, "holds the array 'columns/mood', which version 1 does not define")
+
+
+def test_an_attribute_of_no_version(path):
+    with h5py.File(path, "a") as file:
+        file.attrs["mood"] = "good"
+    refused(path, "holds the attribute 'mood', which version 1 does not define")
 
 
 @pytest.mark.parametrize("name", ["weights/0", "columns/label", "failures/seed"])

@@ -128,7 +128,7 @@ def _check_once(entries: _Entries, row: np.ndarray) -> None:
     order = np.lexsort((entries.view, row))
     again = (np.diff(row[order]) == 0) & (np.diff(entries.view[order]) == 0)
     if again.any():
-        first, second = order[again.argmax() :][:2]
+        first, second = order[again.argmax() :][:2].tolist()
         raise AssemblyError(
             f"{entries.name(first)} is in {entries.path(first)} and again in "
             f"{entries.path(second)}: delete the one that is out of place and run again"
