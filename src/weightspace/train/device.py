@@ -1,5 +1,6 @@
 """Where training runs, and what makes a run on it repeat exactly."""
 
+import os
 import platform
 
 import torch
@@ -24,5 +25,7 @@ def use_threads(threads: int) -> None:
 
     A given configuration, seed and device type then repeats exactly.
     """
+    # cuBLAS repeats exactly only with a fixed workspace, chosen before its first call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from weightspace.atomic import replacing
 from weightspace.dataset.statistics import Statistics
 from weightspace.train.cell import CellResult, Predictions, SelectedModels
 
@@ -83,7 +83,6 @@ def write_records(
     logit_columns = [f"logit_{c}" for c in range(result.models.n_classes)]
     prediction_columns = ["seed", "object_id", "view", "label", "prediction", *logit_columns]
 
-    directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "checkpoint.pt", _checkpoint_bytes(result.models))
     predictions = (row for p in result.predictions for row in _prediction_rows(p))
     _write(directory / "predictions.csv", _csv_bytes(prediction_columns, predictions))
@@ -138,13 +137,6 @@ def _csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under a temporary name, synced, renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
