@@ -1,0 +1,80 @@
+"""INR-steps per second of both fitting backends, and the share of the machine's matmul rate.
+
+One INR-step is one Adam step of one network on all points of its signal.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import prod
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from weightspace.data.coordinates import grid
+from weightspace.fit.fitting import fit_sirens
+from weightspace.rng import stream
+from weightspace.siren import init_siren
+
+# layout, shape of the signal, networks, steps
+PROBLEMS = [
+    ((2, 32, 32, 1), (28, 28), 64, 12),
+    ((2, 64, 64, 3), (32, 32), 32, 5),
+]
+REPEATS = 5
+BACKENDS = ("reference", "cpu")
+
+
+def run() -> list[dict]:
+    """Measure both backends and a matrix product in turns, on torch's threads."""
+    return [row for problem in PROBLEMS for row in _measure(*problem)]
+
+
+def flop_per_step(layout: tuple[int, ...], points: int) -> int:
+    """Multiplications and additions of one INR-step, sines and Adam left out.
+
+    Outputs, gradients of the weights and gradients of the inputs (those of the first layer are
+    not needed) each cost two per weight and point; each bias costs one on the way there and
+    one on the way back.
+    """
+    weights = [a * b for a, b in pairwise(layout)]
+    return points * (6 * sum(weights) - 2 * weights[0] + 2 * sum(layout[1:]))
+
+
+def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int, steps: int) -> list[dict]:
+    points = prod(shape)
+    signals = torch.rand(batch, points, layout[-1], generator=stream(0, "bench", "signals"))
+    init = init_siren(layout, omega_0=30.0, generator=stream(0, "bench"), batch_size=batch)
+    square = torch.rand(1024, 1024, generator=stream(0, "bench", "square"))
+
+    def fit(backend: str, steps: int) -> None:
+        settings = {"omega_0": 30.0, "output_offset": 0.5, "steps": steps, "lr": 2e-3}
+        fit_sirens(signals, grid(shape), init=init, backend=backend, **settings)
+
+    seconds: dict[str, list[float]] = {name: [] for name in (*BACKENDS, "product")}
+    for backend in BACKENDS:
+        fit(backend, 1)  # compile, start the threads
+    for _ in range(REPEATS):
+        for backend in BACKENDS:
+            seconds[backend].append(_seconds(lambda b=backend: fit(b, steps)))
+        seconds["product"].append(_seconds(lambda: square @ square))
+    limit = 2 * 1024**3 / median(seconds["product"])
+    rate = {name: batch * steps / median(seconds[name]) for name in BACKENDS}
+    name = f"{'-'.join(map(str, layout))} x {points}"
+    return [
+        {
+            "name": f"fit {backend} ({name})",
+            "rate": rate[backend],
+            "unit": "INR-steps/s",
+            "reference": None if backend == "reference" else rate["reference"],
+            "ratio": None if backend == "reference" else rate[backend] / rate["reference"],
+            "limit_fraction": rate[backend] * flop_per_step(layout, points) / limit,
+        }
+        for backend in BACKENDS
+    ]
+
+
+def _seconds(f: Callable[[], object]) -> float:
+    start = perf_counter()
+    f()
+    return perf_counter() - start
