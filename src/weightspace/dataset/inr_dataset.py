@@ -107,8 +107,7 @@ class InrDataset:
             members = (labels == label).nonzero()[:, 0]
             generator = stream(seed, "select", "objects", label)
             turn[members] = torch.randperm(len(members), generator=generator)
-        by_label = labels.argsort(stable=True)
-        return ids[by_label[turn[by_label].argsort(stable=True)]]
+        return ids[turn.argsort(stable=True)]
 
 
 def load_inr_dataset(path: Path | str) -> dict[str, InrDataset]:
