@@ -18,8 +18,8 @@ from weightspace.siren import init_siren
 
 # layout, shape of the signal, networks, steps
 PROBLEMS = [
-    ((2, 32, 32, 1), (28, 28), 64, 12),
-    ((2, 64, 64, 3), (32, 32), 32, 5),
+    ((2, 32, 32, 1), (28, 28), 64, 30),
+    ((2, 64, 64, 3), (32, 32), 32, 10),
 ]
 REPEATS = 5
 BACKENDS = ("reference", "cpu")
