@@ -18,7 +18,8 @@ class DWSNet(nn.Module):
 
     A hidden matrix costs `width` times what a hidden vector costs per channel, so vectors and
     scalars have their own, larger number of channels, and the last layer, which only feeds the
-    read-out, has no matrices.
+    read-out, has no matrices. The pooled features are nearly the same for all networks, so a
+    batch normalisation spreads them before the read-out.
 
     Args:
         layer_layout: the widths (d_0, ..., d_L) of the networks that it reads.
