@@ -16,18 +16,31 @@ from weightspace.fit.fitting import fit_sirens
 from weightspace.rng import stream
 from weightspace.siren import init_siren
 
-# layout, shape of the signal, networks, steps
+# layout, shape of the signal, networks, threads (None: all)
 PROBLEMS = [
-    ((2, 32, 32, 1), (28, 28), 64, 30),
-    ((2, 64, 64, 3), (32, 32), 32, 10),
+    ((2, 32, 32, 1), (28, 28), 64, 1),
+    ((2, 32, 32, 1), (28, 28), 64, None),
+    ((2, 64, 64, 3), (32, 32), 16, 1),
 ]
+STEPS = {"reference": 16, "cpu": 64}
 REPEATS = 5
-BACKENDS = ("reference", "cpu")
 
 
 def run() -> list[dict]:
-    """Measure both backends and a matrix product in turns, on torch's threads."""
-    return [row for problem in PROBLEMS for row in _measure(*problem)]
+    """Measure both backends and a matrix product in turns, on one thread and on all.
+
+    Other work on the machine slows torch's small parallel loops more than ours, so the ratio on
+    one thread is the one to trust unless the machine is idle.
+    """
+    before = torch.get_num_threads()
+    rows = []
+    try:
+        for layout, shape, batch, threads in PROBLEMS:
+            torch.set_num_threads(threads or before)
+            rows += _measure(layout, shape, batch)
+    finally:
+        torch.set_num_threads(before)
+    return rows
 
 
 def flop_per_step(layout: tuple[int, ...], points: int) -> int:
@@ -41,7 +54,7 @@ def flop_per_step(layout: tuple[int, ...], points: int) -> int:
     return points * (6 * sum(weights) - 2 * weights[0] + 2 * sum(layout[1:]))
 
 
-def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int, steps: int) -> list[dict]:
+def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int) -> list[dict]:
     points = prod(shape)
     signals = torch.rand(batch, points, layout[-1], generator=stream(0, "bench", "signals"))
     init = init_siren(layout, omega_0=30.0, generator=stream(0, "bench"), batch_size=batch)
@@ -51,26 +64,27 @@ def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int, steps:
         settings = {"omega_0": 30.0, "output_offset": 0.5, "steps": steps, "lr": 2e-3}
         fit_sirens(signals, grid(shape), init=init, backend=backend, **settings)
 
-    seconds: dict[str, list[float]] = {name: [] for name in (*BACKENDS, "product")}
-    for backend in BACKENDS:
+    seconds: dict[str, list[float]] = {name: [] for name in (*STEPS, "product")}
+    for backend in STEPS:
         fit(backend, 1)  # compile, start the threads
     for _ in range(REPEATS):
-        for backend in BACKENDS:
-            seconds[backend].append(_seconds(lambda b=backend: fit(b, steps)))
+        for backend, steps in STEPS.items():
+            seconds[backend].append(_seconds(lambda b=backend, s=steps: fit(b, s)))
         seconds["product"].append(_seconds(lambda: square @ square))
     limit = 2 * 1024**3 / median(seconds["product"])
-    rate = {name: batch * steps / median(seconds[name]) for name in BACKENDS}
-    name = f"{'-'.join(map(str, layout))} x {points}"
+    rate = {name: batch * steps / median(seconds[name]) for name, steps in STEPS.items()}
+    threads = torch.get_num_threads()
+    problem = f"{'-'.join(map(str, layout))} x {points}, {threads} thread{'s' * (threads > 1)}"
     return [
         {
-            "name": f"fit {backend} ({name})",
+            "name": f"fit {backend} ({problem})",
             "rate": rate[backend],
             "unit": "INR-steps/s",
             "reference": None if backend == "reference" else rate["reference"],
             "ratio": None if backend == "reference" else rate[backend] / rate["reference"],
             "limit_fraction": rate[backend] * flop_per_step(layout, points) / limit,
         }
-        for backend in BACKENDS
+        for backend in STEPS
     ]
 
 

@@ -16,8 +16,8 @@ from weightspace.weights import Weights
 __all__ = ["fit_cpu", "numba_threads", "thread_count", "tile_size", "unsupported"]
 
 LANES = 16  # float32 numbers in the widest vector register
-MAX_TILE = 400  # points at once; longer loops win nothing
-CACHE = 2**19  # bytes of activations that should stay in the second-level cache of a core
+MAX_TILE = 800  # points at once; longer loops win nothing more
+CACHE = 640 * 2**10  # bytes of activations that should stay in the second-level cache of a core
 
 
 def unsupported(signals: Tensor, coords: Tensor, init: Weights) -> str | None:
