@@ -93,10 +93,13 @@ class Config(Strict):
             "dataset": self.dataset.name,
             "cell": cell_name,
             **cell.model_dump(),
-            "lr": settings.pop("lr"),
-            "model_settings": settings,
             "scheme_settings": self.schemes[cell.scheme].model_dump(),
-            "train": self.train.model_dump(),
+            "train": {
+                **self.train.model_dump(),
+                "lr": settings.pop("lr"),
+                "weight_decay": settings.pop("weight_decay"),
+            },
+            "model_settings": settings,
         }
 
     def n_objects(self) -> int:

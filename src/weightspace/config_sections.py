@@ -86,7 +86,6 @@ class TrainConfig(Strict):
     updates: Count
     batch_size: Count
     warmup: Annotated[int, Field(ge=0)]
-    weight_decay: NonNegative
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     evaluate_every: Count
 
@@ -110,6 +109,7 @@ class MlpConfig(Strict):
 
     kind: Literal["mlp"]
     lr: Positive
+    weight_decay: NonNegative
     width: Count = 256
     depth: Count = 2
 
@@ -119,6 +119,7 @@ class DwsConfig(Strict):
 
     kind: Literal["dws"]
     lr: Positive
+    weight_decay: NonNegative
     channels: Count = 16
     depth: Count = 3
     reduce: Literal["mean", "max"] = "mean"

@@ -26,11 +26,10 @@ pytestmark = pytest.mark.slow
 
 
 def snakemake(tree, *arguments, check=True):
-    command = [sys.executable, "-m", "snakemake", "--configfile", "workflow/configs/smoke.yaml"]
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    command += ["--configfile", "workflow/configs/smoke.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(
-        [*command, *arguments], cwd=tree, env=environment, capture_output=True, text=True
-    )
+    run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     if check:
         assert run.returncode == 0, run.stdout + run.stderr
     return run

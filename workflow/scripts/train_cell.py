@@ -22,7 +22,6 @@ with job(cell["cell"], snakemake.log[0]) as progress:
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         views=cell["views"],
-        lr=cell["lr"],
         **cell["train"],
         device=device,
         progress=progress,
