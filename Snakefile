@@ -1,14 +1,20 @@
 # The index of the workflow. Stages: snakemake fit | dataset | train | report
+import sys
 from os import environ, pathsep
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.10")
 
 # Jobs find the package also in an environment that only holds its dependencies.
-environ["PYTHONPATH"] = (
-    f"{workflow.basedir}/src{pathsep}{environ.get('PYTHONPATH', '')}"
-)
+SOURCES = f"{workflow.basedir}/src"
+environ["PYTHONPATH"] = pathsep.join(filter(None, [SOURCES, environ.get("PYTHONPATH")]))
+
+# Snakemake does not quote the interpreter of a script: a path with a space has to go by PATH.
+if " " in sys.executable:
+    environ["PATH"] = f"{Path(sys.executable).parent}{pathsep}{environ['PATH']}"
+    sys.executable = "python"
 
 
 configfile: "config.yaml"

@@ -1,6 +1,6 @@
 """Run every benchmark, print one table, and write results/bench/bench.json.
 
-    python -m benchmarks [NAME ...]      # e.g. python -m benchmarks fitting
+    python -m benchmarks [NAME ...]      # e.g. python -m benchmarks fitting: prints, writes nothing
 
 Each row compares two things that ran interleaved in this process, so the ratio holds on a noisy
 machine where the rates alone do not.
@@ -35,6 +35,8 @@ def main() -> None:
     table = [[row[c] for c in COLUMNS] for row in rows]
     formats = ("", ",.0f", "", ",.0f", ".2f", ".2f")
     print(tabulate(table, COLUMNS, floatfmt=formats, missingval="-"))
+    if sys.argv[1:]:
+        return  # a part must not replace the whole
     path = Path("results/bench/bench.json")
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n")

@@ -4,6 +4,7 @@ This module imports no torch, because the Snakefile imports it at every parse.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
@@ -61,6 +62,13 @@ class Config(Strict):
             raise ValueError(f"{experiment!r} is a folder of results/ with another purpose")
         return experiment
 
+    @field_validator("schemes")
+    @classmethod
+    def _none_is_none(cls, schemes: dict[str, SchemeConfig]) -> dict[str, SchemeConfig]:
+        if "none" in schemes and schemes["none"] != SchemeConfig():
+            raise ValueError("the scheme 'none' is what others are compared with; leave it empty")
+        return schemes
+
     @field_validator("cells")
     @classmethod
     def _known_cells(cls, blocks: list[CellsConfig], info: Any) -> list[CellsConfig]:
@@ -91,6 +99,8 @@ class Config(Strict):
         return {
             "experiment": self.experiment,
             "dataset": self.dataset.name,
+            "objects": self.dataset.model_dump(),
+            "fit": self.fit.model_dump(exclude={"shard_size"}),
             "cell": cell_name,
             **cell.model_dump(),
             "scheme_settings": self.schemes[cell.scheme].model_dump(),
@@ -105,6 +115,14 @@ class Config(Strict):
     def n_objects(self) -> int:
         """Return the number of objects over all splits."""
         return self.dataset.train + self.dataset.val + self.dataset.test
+
+    def dataset_mb(self) -> int:
+        """Return about how many MB all fitted weights take, rounded up."""
+        widths = [3, *self.fit.hidden, 3]  # at most 3 inputs and 3 outputs
+        parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
+        counts, views = self.dataset, self.fit.views
+        n_inrs = sum(getattr(counts, s) * getattr(views, s) for s in ("train", "val", "test"))
+        return 1 + n_inrs * parameters * 4 // 10**6
 
     def n_shards(self) -> int:
         """Return the number of fitting jobs."""

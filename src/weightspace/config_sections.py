@@ -12,8 +12,11 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Device = Literal["auto", "cpu", "cuda"]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+
+N_CLASSES = 10  # of every dataset, all of one size
 
 # Pictures in the official training and test sets.
 OFFICIAL_SIZES = {"fashion_mnist_subset": (5_000, 1_000), "fashion_mnist": (60_000, 10_000)}
@@ -35,21 +38,24 @@ class Strict(BaseModel):
 
 
 class DatasetConfig(Strict):
-    """Which pictures, and how many objects of each split."""
+    """Which pictures, and how many objects of each split: at least one of each class."""
 
     name: Literal["fashion_mnist_subset", "fashion_mnist"]
-    train: Count
-    val: Count
-    test: Count
+    train: Annotated[int, Field(ge=N_CLASSES)]
+    val: Annotated[int, Field(ge=N_CLASSES)]
+    test: Annotated[int, Field(ge=N_CLASSES)]
     seed: Seed
 
     @model_validator(mode="after")
     def _enough_pictures(self) -> "DatasetConfig":
-        n_train, n_test = OFFICIAL_SIZES[self.name]
-        if self.train + self.val > n_train or self.test > n_test:
+        # The splits are balanced: the largest class of each has this share of it.
+        train, val, test = (-(-n // N_CLASSES) for n in (self.train, self.val, self.test))
+        n_train, n_test = (n // N_CLASSES for n in OFFICIAL_SIZES[self.name])
+        if train + val > n_train or test > n_test:
             raise ValueError(
-                f"{self.name} has {n_train} training and {n_test} test pictures; train + val asks "
-                f"for {self.train + self.val} of the former, test for {self.test} of the latter"
+                f"{self.name} has {n_train} training and {n_test} test pictures of each class; "
+                f"train {self.train} + val {self.val} needs {train} + {val} of the former, "
+                f"test {self.test} needs {test} of the latter"
             )
         return self
 
@@ -75,8 +81,18 @@ class FitConfig(Strict):
     min_psnr: float = Field(allow_inf_nan=False)
     retries: Annotated[int, Field(ge=0)]
     backend: Literal["auto", "reference", "cpu"]
+    device: Device
     shard_size: Count
     seed: Seed
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "FitConfig":
+        if self.target_psnr is not None and self.target_psnr < self.min_psnr:
+            raise ValueError(
+                f"target_psnr is {self.target_psnr}, under min_psnr {self.min_psnr}: fits that "
+                "stop there would count as failed"
+            )
+        return self
 
 
 class TrainConfig(Strict):
@@ -84,10 +100,12 @@ class TrainConfig(Strict):
 
     seeds: list[Seed] = Field(min_length=1)
     updates: Count
-    batch_size: Count
+    batch_size: Annotated[int, Field(ge=2)]
     warmup: Annotated[int, Field(ge=0)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    clip_norm: Positive | None
     evaluate_every: Count
+    device: Device
 
     @field_validator("seeds")
     @classmethod

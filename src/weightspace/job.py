@@ -18,7 +18,7 @@ def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
 
     Messages and progress go to the terminal and to the log file. An error that has a clear
     message (a `ValueError` or an `OSError`) ends the job with that message and exit status 1;
-    its traceback goes to the log file only. Other errors are bugs and are raised.
+    its traceback goes to the log file only. Other errors are bugs: logged, and raised.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
@@ -31,9 +31,11 @@ def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
     started = monotonic()
     try:
         yield _reporter(logger)
-    except (ValueError, OSError) as error:
+    except Exception as error:
         logger.info("traceback", exc_info=True, extra={"file_only": True})
-        logger.error("error: %s", error)  # noqa: TRY400 (the terminal gets no traceback)
+        if not isinstance(error, ValueError | OSError):
+            raise
+        logger.error("error: %s", error)
         sys.exit(1)
     else:
         logger.info("done in %.1f s", monotonic() - started)

@@ -14,6 +14,8 @@ from pathlib import Path
 __all__ = ["code_fingerprint", "commit", "dependencies", "versions"]
 
 PACKAGE = Path(__file__).parent
+# Modules that frame a job and cannot change a result.
+NEUTRAL = ("atomic.py", "job.py", "provenance.py")
 PACKAGES = ("weightspace", "torch", "numpy", "scipy", "numba", "h5py", "snakemake")
 
 
@@ -22,6 +24,7 @@ def code_fingerprint(script: Path | str) -> str:
 
     Syntax trees are digested without docstrings; comments and formatting never enter them.
     So a rule whose params hold this digest re-runs when code it uses changes, and only then.
+    The modules `NEUTRAL`, which frame a job and cannot change its result, are left out.
 
     Args:
         script: the path of a Python file.
@@ -34,7 +37,8 @@ def code_fingerprint(script: Path | str) -> str:
         SyntaxError: if it, or a module it imports, is not valid Python.
     """
     digest = blake2b(digest_size=12)
-    for path in [Path(script), *dependencies(script)]:
+    neutral = {PACKAGE / name for name in NEUTRAL}
+    for path in [Path(script), *(p for p in dependencies(script) if p not in neutral)]:
         digest.update(_meaning(path, path.stat().st_mtime_ns).encode())
     return digest.hexdigest()
 

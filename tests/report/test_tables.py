@@ -3,7 +3,7 @@ import re
 import pandas as pd
 import pytest
 
-from weightspace.report.collect import ReportError, collect_correctness, collect_runs, read_runs
+from weightspace.report.collect import ReportError, collect_correctness, collect_runs
 from weightspace.report.labels import display_name, setting_label
 from weightspace.report.saving import save_csv
 from weightspace.report.statistics import comparison
@@ -22,7 +22,7 @@ def _write(files, folder, correctness=None):
 
 def test_every_form_of_the_table_agrees_with_runs_csv(make_files, tmp_path):
     csv, markdown, latex = _write(make_files(), tmp_path)
-    runs = read_runs(tmp_path / "runs.csv")
+    runs = pd.read_csv(tmp_path / "runs.csv")
     mean = runs.groupby("cell")["test_accuracy"].mean()
     numbers = pd.read_csv(csv)
     for row in numbers.to_dict("records"):

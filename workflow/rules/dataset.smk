@@ -16,7 +16,7 @@ rule assemble:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=1000 + 5 * CONFIG.dataset_mb(),
         runtime=30,
     params:
         views=CONFIG.fit.views.model_dump(),

@@ -14,7 +14,8 @@ rule fit_shard:
         "../../envs/weightspace.yaml"
     threads: 8
     resources:
-        mem_mb=2000,
+        mem_mb=2000 + CONFIG.dataset_mb() // len(SHARDS),
+        gpu=int(CONFIG.fit.device == "cuda"),
         runtime=120,
     params:
         fit={

@@ -20,7 +20,8 @@ rule train_cell:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000 + 3 * CONFIG.dataset_mb(),
+        gpu=int(CONFIG.train.device == "cuda"),
         runtime=240,
     params:
         cell=lambda wildcards: CONFIG.resolve(wildcards.cell),

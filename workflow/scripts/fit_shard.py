@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from weightspace.data.objects import read_objects
 from weightspace.dataset.shard import fit_shard
+from weightspace.device import choose_device, use_threads
 from weightspace.job import job
 from weightspace.provenance import commit
 from weightspace.store import write_inrs
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
 
 shard = int(snakemake.wildcards["shard"])
 with job(f"fit shard {shard}", snakemake.log[0]) as progress:
+    use_threads(snakemake.threads)
+    settings = dict(snakemake.params["fit"])
+    device = choose_device(settings.pop("device"))
     inrs = fit_shard(
         read_objects(snakemake.input[0]),
         shard,
         shard_size=snakemake.params["shard_size"],
-        **snakemake.params["fit"],
+        **settings,
+        device=device,
         commit=commit(),
         threads=snakemake.threads,
         progress=progress,

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightspace.data.images import load_images
-from weightspace.data.objects import select_objects, write_objects
+from weightspace.data.objects import write_objects
+from weightspace.data.selection import select_objects
 from weightspace.job import job
 
 if TYPE_CHECKING:

@@ -1,13 +1,14 @@
 """Train a weight-space model under one scheme from every seed."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
 from weightspace.provenance import commit, versions
 from weightspace.train.cell import train_cell
-from weightspace.train.device import best_device, device_name, use_threads
 from weightspace.train.records import write_records
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 cell = snakemake.params["cell"]
 with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
-    device = best_device()
+    settings = dict(cell["train"])
+    device = choose_device(settings.pop("device"))
     result = train_cell(
         load_inr_dataset(snakemake.input[0]),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         views=cell["views"],
-        **cell["train"],
+        **settings,
         device=device,
         progress=progress,
     )
@@ -35,3 +37,5 @@ with job(cell["cell"], snakemake.log[0]) as progress:
         device=device_name(device),
         threads=snakemake.threads,
     )
+    for seed, reason in result.failed_seeds.items():
+        print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 
 from weightspace.data.archive import write_npz
 from weightspace.data.images import BUNDLED, content_digest, load_fashion_mnist
-from weightspace.data.objects import select_objects
+from weightspace.data.selection import select_objects
 from weightspace.data.sources import fetch
 
 __all__ = ["cut"]

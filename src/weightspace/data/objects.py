@@ -9,10 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from weightspace.data.archive import read_npz, write_npz
-from weightspace.data.images import ImageSet
-from weightspace.data.splits import stratified_split
 
-__all__ = ["Objects", "read_objects", "select_objects", "signals", "write_objects"]
+__all__ = ["Objects", "read_objects", "signals", "write_objects"]
 
 
 @dataclass(frozen=True)
@@ -56,56 +54,18 @@ class Objects:
 _COLUMNS = ("labels", "object_ids", "splits")
 
 
-def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed: int) -> Objects:
-    """Choose class-balanced objects of each split, as `stratified_split` does.
+def signals(images: np.ndarray) -> Float[Tensor, "n points d_out"]:
+    """Images as functions on the pixel grid, in [0, 1].
 
     Args:
-        image_set: what to choose from.
-        train: the number of training objects.
-        val: the number of validation objects, other ones of the official training split.
-        test: the number of test objects, of the official test split.
-        seed: the seed of the choice.
-
-    Returns:
-        The objects, sorted by object_id.
-
-    Raises:
-        ValueError: if more are asked than there are.
-    """
-    chosen = stratified_split(
-        image_set.labels,
-        image_set.official_split,
-        train=train,
-        val=val,
-        test=test,
-        seed=seed,
-    )
-    positions = np.concatenate(list(chosen.values()))
-    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
-    order = np.argsort(image_set.object_ids[positions])
-    positions, splits = positions[order], splits[order]
-    return Objects(
-        dataset=image_set.name,
-        images=image_set.images[positions],
-        labels=image_set.labels[positions],
-        object_ids=image_set.object_ids[positions],
-        splits=splits,
-        classes=image_set.classes,
-    )
-
-
-def signals(objects: Objects) -> Float[Tensor, "n points d_out"]:
-    """The images as functions on the pixel grid, in [0, 1].
-
-    Args:
-        objects: the objects.
+        images: uint8, `(n, height, width)` or `(n, height, width, 3)`.
 
     Returns:
         One row per pixel in the order of `weightspace.data.coordinates.grid`; one output for
         grey images, three for colours.
     """
-    n, height, width, *channels = objects.images.shape
-    flat = objects.images.reshape(n, height * width, *(channels or [1]))
+    n, height, width, *channels = images.shape
+    flat = images.reshape(n, height * width, *(channels or [1]))
     return torch.from_numpy(flat.astype(np.float32)) / 255
 
 

@@ -30,6 +30,7 @@ def fit_shard(
     retries: int,
     backend: str,
     seed: int,
+    device: torch.device | str = "cpu",
     commit: str,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -51,6 +52,7 @@ def fit_shard(
         retries: how often a failed fit is repeated.
         backend: of `fit_sirens`.
         seed: of the initialisations.
+        device: where to fit.
         commit: of the code, for the header.
         threads: of the CPU backend.
         progress: called with the number of fits done and in all.
@@ -70,8 +72,9 @@ def fit_shard(
     counts = np.array([views[split] for split in objects.splits[own]])
     rows = np.repeat(own, counts)  # the object of every fit
     view = np.concatenate([np.arange(count) for count in counts])
-    shape, all_signals = objects.images.shape[1:3], signals(objects)
-    layer_layout = (len(shape), *hidden, all_signals.shape[2])
+    shape = objects.images.shape[1:3]
+    values = signals(objects.images[own])  # (objects, points, d_out)
+    layer_layout = (len(shape), *hidden, values.shape[2])
     settings = {
         "steps": steps,
         "lr": lr,
@@ -82,10 +85,10 @@ def fit_shard(
         "backend": backend,
     }
     fits = fit_views(
-        all_signals[torch.from_numpy(rows)],
+        values[torch.from_numpy(rows - own[0])].to(device),
         torch.from_numpy(objects.object_ids[rows]),
         torch.from_numpy(view),
-        grid(shape),
+        grid(shape).to(device),
         layer_layout=layer_layout,
         omega_0=omega_0,
         output_offset=output_offset,

@@ -14,9 +14,10 @@ def psnr(mse: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         mse: mean squared errors.
 
     Returns:
-        Decibels; infinite for a perfect fit, NaN where `mse` is NaN.
+        Decibels, at most 120, where the error drowns in the rounding of float32; NaN where
+        `mse` is NaN.
     """
-    return -10 * torch.log10(mse)
+    return -10 * torch.log10(mse.clamp_min(1e-12))
 
 
 def mse_of_psnr(decibels: float) -> float:

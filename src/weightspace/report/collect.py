@@ -15,7 +15,6 @@ __all__ = [
     "collect_correctness",
     "collect_histories",
     "collect_runs",
-    "read_runs",
 ]
 
 CELL = ["experiment", "cell"]
@@ -48,9 +47,10 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
 
     Raises:
         ReportError: if a file is unreadable, lacks a key, holds an accuracy outside [0, 1],
-            or two runs have the same cell and seed, or the same setting, scheme and seed.
+            two runs have the same cell and seed, or the same setting, scheme and seed, or runs
+            come from different kinds of device or versions of torch, whose draws differ.
     """
-    rows, origins = [], []
+    rows, origins, versions = [], [], []
     for path in metrics_paths:
         metrics = _read_metrics(path)
         for run in metrics["runs"]:
@@ -60,23 +60,14 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
                 | {key: metrics[key] for key in ORIGIN_KEYS}
             )
             origins.append(path)
+            versions.append(metrics["versions"].get("torch", "unknown"))
     if not rows:
         raise ReportError("no metrics file was given; the report needs at least one finished cell")
     runs = pd.DataFrame(rows)
     _refuse_duplicates(runs, [*CELL, "seed"], origins)
     _refuse_duplicates(runs, [*SETTING, "scheme", "seed"], origins)
+    _refuse_mixed_origins(runs, versions)
     return runs
-
-
-def read_runs(path: str | Path) -> pd.DataFrame:
-    """Read a table of runs from CSV; names such as "null" stay names."""
-    numeric = (*RUN_KEYS, "views", "objects")
-    return pd.read_csv(
-        path,
-        dtype=dict.fromkeys(TEXT, str),
-        keep_default_na=False,
-        na_values={column: [""] for column in numeric},
-    )
 
 
 def collect_histories(
@@ -143,7 +134,7 @@ def _read_metrics(path: str | Path) -> dict[str, Any]:
         metrics = json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
-    _require(metrics, (*CELL_KEYS, *ORIGIN_KEYS, "runs"), f"{path}")
+    _require(metrics, (*CELL_KEYS, *ORIGIN_KEYS, "versions", "runs"), f"{path}")
     if not metrics["runs"]:
         raise ReportError(f"{path} lists no runs; train this cell again")
     for i, run in enumerate(metrics["runs"]):
@@ -173,6 +164,19 @@ def _refuse_duplicates(runs: pd.DataFrame, keys: list[str], origins: Sequence[st
                 "give one of them another scheme name, or leave one out"
             )
         first[key] = origin
+
+
+def _refuse_mixed_origins(runs: pd.DataFrame, torch_versions: Sequence[str]) -> None:
+    """Equal seeds mean equal draws only on one kind of device and one version of torch."""
+    kinds = runs["device"].str.split(":").str[0]
+    for what, values in (("kinds of device", kinds), ("versions of torch", torch_versions)):
+        if len(found := sorted(set(values))) > 1:
+            cells = dict(zip(values, runs["cell"], strict=True))
+            examples = ", ".join(f"{value} in {cells[value]}" for value in found)
+            raise ReportError(
+                f"the cells were trained with different {what} ({examples}), so their seeds do "
+                "not pair; delete the run folders of one kind and run again"
+            )
 
 
 def _pairs(

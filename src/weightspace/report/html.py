@@ -34,7 +34,10 @@ def write_html(
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
         command += ["--configfile", str(config), "--nolock", "--report", str(html), "--"]
         command += [str(part) for part in parts]
-        run = subprocess.run(command, capture_output=True, text=True)
-        if run.returncode:
-            raise ReportFailedError(f"snakemake --report failed:\n{run.stdout}{run.stderr}")
-        html.rename(temporary)
+        try:
+            run = subprocess.run(command, capture_output=True, text=True)
+            if run.returncode:
+                raise ReportFailedError(f"snakemake --report failed:\n{run.stdout}{run.stderr}")
+            html.rename(temporary)
+        finally:
+            html.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import Statistics, tensor_statistics
 from weightspace.models.build import build_model
 from weightspace.rng import stream
-from weightspace.train.supervised import History, predict, scores, train_supervised
+from weightspace.train.supervised import DivergedError, History, predict, scores, train_supervised
 
 __all__ = ["CellResult", "Predictions", "SelectedModels", "train_cell"]
 
@@ -59,18 +59,23 @@ class Predictions:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell found; `views` and `objects` are those it was trained on.
+    """What a cell found; `views` and `objects` are those asked for.
 
-    `runs` has one row per seed, `history` one per seed and evaluation.
+    `train_inrs` and `test_inrs` count the networks there were, without failed fits. `runs` has
+    one row per seed, `history` one per seed and evaluation; `failed_seeds` says why a seed has
+    none.
     """
 
     models: SelectedModels
     n_parameters: int
     views: int
     objects: int
+    train_inrs: int
+    test_inrs: int
     updates: int
     batch_size: int
     seconds: float
+    failed_seeds: dict[int, str]
     runs: list[dict[str, Any]]
     history: list[dict[str, Any]]
     predictions: list[Predictions]
@@ -121,7 +126,7 @@ def train_cell(
         progress: called after each update with (done, total) over all seeds.
 
     Raises:
-        DivergedError: if a training diverges.
+        DivergedError: if the training of every seed diverges; else it is in `failed_seeds`.
         ValueError: if a kind or a split is unknown or a setting is out of its range.
     """
     started = perf_counter()
@@ -138,28 +143,33 @@ def train_cell(
         dict(model), train.weights.layer_layout, train.n_classes, statistics, states={}
     )
     runs, history, predictions, n_parameters = [], [], [], 0
+    failed_seeds: dict[int, str] = {}
     for i, seed in enumerate(seeds):
         run_started = perf_counter()
         network = _initial_model(model, models.layer_layout, models.n_classes, seed).to(device)
         n_parameters = sum(p.numel() for p in network.parameters())
-        found = train_supervised(
-            network,
-            train,
-            val,
-            augment=augment,
-            mix=mix,
-            statistics=statistics,
-            updates=updates,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            warmup=warmup,
-            label_smoothing=label_smoothing,
-            clip_norm=clip_norm,
-            evaluate_every=evaluate_every,
-            generator=stream(seed, "train"),
-            progress=_shifted(progress, i * updates, len(seeds) * updates),
-        )
+        try:
+            found = train_supervised(
+                network,
+                train,
+                val,
+                augment=augment,
+                mix=mix,
+                statistics=statistics,
+                updates=updates,
+                batch_size=batch_size,
+                lr=lr,
+                weight_decay=weight_decay,
+                warmup=warmup,
+                label_smoothing=label_smoothing,
+                clip_norm=clip_norm,
+                evaluate_every=evaluate_every,
+                generator=stream(seed, "train"),
+                progress=_shifted(progress, i * updates, len(seeds) * updates),
+            )
+        except DivergedError as error:
+            failed_seeds[seed] = str(error)
+            continue
         network.load_state_dict(found.best_state)
         test = datasets["test"].select(views=1).to(device)
         logits = predict(network, test, statistics, batch_size)
@@ -168,14 +178,19 @@ def train_cell(
         predictions.append(_predictions(seed, test, logits))
         seconds = perf_counter() - run_started
         runs.append(_run(seed, updates, found, scores(logits, test.labels), seconds))
+    if not runs:
+        raise DivergedError(f"every seed failed; seed {seeds[0]}: {failed_seeds[seeds[0]]}")
     return CellResult(
         models=models,
         n_parameters=n_parameters,
         views=views,
-        objects=len(train.object_ids.unique()),
+        objects=objects or len(datasets["train"].object_ids.unique()),
+        train_inrs=len(train),
+        test_inrs=len(predictions[0].labels),
         updates=updates,
         batch_size=batch_size,
         seconds=perf_counter() - started,
+        failed_seeds=failed_seeds,
         runs=runs,
         history=history,
         predictions=predictions,

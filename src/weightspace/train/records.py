@@ -67,6 +67,8 @@ def write_records(
         **{key: config[key] for key in NAMES},
         "views": result.views,
         "objects": result.objects,
+        "train_inrs": result.train_inrs,
+        "test_inrs": result.test_inrs,
         "updates": result.updates,
         "batch_size": result.batch_size,
         "config": config,
@@ -76,6 +78,7 @@ def write_records(
         "threads": threads,
         "seconds": result.seconds,
         "n_parameters": result.n_parameters,
+        "failed_seeds": result.failed_seeds,
         "runs": result.runs,
     }
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"

@@ -15,6 +15,7 @@ from weightspace.augment.mixup import Mix
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.train.batches import batches
+from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.schedule import warmup_cosine
 
@@ -127,6 +128,7 @@ def train_supervised(
             if update % evaluate_every == 0 or update == updates:
                 row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
                 row["loss"] = _mean_objective(losses, update)
+                calibrate_norms(model, seen, statistics, batch_size)
                 for name, part in (("train", seen), ("val", val)):
                     logits = predict(model, part, statistics, batch_size)
                     row[f"{name}_accuracy"], row[f"{name}_loss"] = scores(logits, part.labels)
@@ -157,8 +159,8 @@ def predict(
 
 def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tuple[float, float]:
     """The accuracy in [0, 1] and the mean cross-entropy in nats."""
-    accuracy = (logits.argmax(dim=1) == labels).float().mean()
-    return accuracy.item(), nn.functional.cross_entropy(logits, labels).item()
+    hits = (logits.argmax(dim=1) == labels).sum().item()
+    return hits / len(labels), nn.functional.cross_entropy(logits, labels).item()
 
 
 def _check(

@@ -1,16 +1,24 @@
-"""Where training runs, and what makes a run on it repeat exactly."""
+"""Where a job computes, and what makes it repeat exactly there."""
 
 import os
 import platform
 
 import torch
 
-__all__ = ["best_device", "device_name", "use_threads"]
+__all__ = ["choose_device", "device_name", "use_threads"]
 
 
-def best_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name: `cpu`, `cuda`, or `auto` for the GPU if there is one.
+
+    Raises:
+        ValueError: if `cuda` is asked for and there is no GPU.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is 'cuda', but torch finds no GPU here; use 'auto' or 'cpu'")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
 
 
 def device_name(device: torch.device) -> str:

@@ -1,0 +1,47 @@
+"""The choice of the objects of an experiment from a set of images."""
+
+import numpy as np
+
+from weightspace.data.images import ImageSet
+from weightspace.data.objects import Objects
+from weightspace.data.splits import stratified_split
+
+__all__ = ["select_objects"]
+
+
+def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed: int) -> Objects:
+    """Choose class-balanced objects of each split, as `stratified_split` does.
+
+    Args:
+        image_set: what to choose from.
+        train: the number of training objects.
+        val: the number of validation objects, other ones of the official training split.
+        test: the number of test objects, of the official test split.
+        seed: the seed of the choice.
+
+    Returns:
+        The objects, sorted by object_id.
+
+    Raises:
+        ValueError: if more are asked than there are.
+    """
+    chosen = stratified_split(
+        image_set.labels,
+        image_set.official_split,
+        train=train,
+        val=val,
+        test=test,
+        seed=seed,
+    )
+    positions = np.concatenate(list(chosen.values()))
+    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
+    order = np.argsort(image_set.object_ids[positions])
+    positions, splits = positions[order], splits[order]
+    return Objects(
+        dataset=image_set.name,
+        images=image_set.images[positions],
+        labels=image_set.labels[positions],
+        object_ids=image_set.object_ids[positions],
+        splits=splits,
+        classes=image_set.classes,
+    )
