@@ -41,7 +41,9 @@ def test_one_row_per_run_and_seed_in_the_order_given(make_files):
 def test_csv_gives_the_same_table_back(make_files, tmp_path):
     runs = collect_runs(make_files(cells=[("none", 1)], dataset="null", device="NA").metrics)
     save_csv(runs, tmp_path / "runs.csv")
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "runs.csv"), runs, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "runs.csv", keep_default_na=False), runs, check_dtype=False
+    )
 
 
 @pytest.mark.parametrize("key", ["scheme", "commit", "runs"])

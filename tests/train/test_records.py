@@ -63,8 +63,8 @@ def test_leaves_four_files_and_nothing_else(directory):
 def test_metrics_hold_the_agreed_keys(directory, result):
     metrics = json.loads((directory / "metrics.json").read_text())
     assert " ".join(metrics) == (
-        "experiment cell dataset model scheme views objects updates batch_size config "
-        "versions commit device threads seconds n_parameters runs"
+        "experiment cell dataset model scheme views objects train_inrs test_inrs updates "
+        "batch_size config versions commit device threads seconds n_parameters failed_seeds runs"
     )
     assert {k: metrics[k] for k in META} == META
     assert (metrics["model"], metrics["scheme"]) == ("mlp_small", "direct")
