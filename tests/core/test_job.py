@@ -28,6 +28,7 @@ def test_a_clear_error_ends_the_job_without_a_traceback_on_the_terminal(tmp_path
     assert "Traceback" in (tmp_path / "x.log").read_text()
 
 
-def test_a_bug_is_raised(tmp_path):
+def test_a_bug_is_raised_and_logged(tmp_path):
     with pytest.raises(ZeroDivisionError), job("x", tmp_path / "x.log"):
         _ = 1 / 0
+    assert "ZeroDivisionError" in (tmp_path / "x.log").read_text()

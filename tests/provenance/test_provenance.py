@@ -55,6 +55,15 @@ def test_the_fitting_concerns_the_fits(tree):
     assert changed(tree, "weightspace/fit/fitting.py", with_code) == {"fit_shard"}
 
 
+def test_a_download_concerns_the_pictures_and_no_fit(tree):
+    assert changed(tree, "weightspace/data/web.py", with_code) == {"download", "objects"}
+
+
+@pytest.mark.parametrize("name", provenance.NEUTRAL)
+def test_the_frame_of_a_job_concerns_nothing(tree, name):
+    assert changed(tree, f"weightspace/{name}", with_code) == set()
+
+
 def test_a_figure_concerns_its_own_rule(tree):
     assert changed(tree, "weightspace/report/figures/views.py", with_code) == {"views_figure"}
 

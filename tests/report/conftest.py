@@ -83,7 +83,7 @@ def write_cell(
         runs.append(_run(histories[-1], accuracy, seed))
     metrics = {"experiment": "made_up", "cell": cell, "dataset": "fashion_mnist_subset"}
     metrics |= {"model": model, "scheme": scheme, "views": views, "objects": 1500}
-    metrics |= {"updates": UPDATES, "batch_size": 64, "config": {}, "versions": {}}
+    metrics |= {"updates": UPDATES, "batch_size": 64, "config": {}, "versions": {"torch": "2.13.0"}}
     metrics |= {"commit": "0" * 40, "device": "cpu", "threads": 1, "seconds": 40.0}
     metrics |= {"n_parameters": 1000, "runs": runs} | changes
     folder = root / metrics["experiment"] / metrics["cell"]

@@ -42,7 +42,9 @@ def test_csv_gives_the_same_table_back(make_files, tmp_path):
     runs = collect_runs(make_files(cells=[("none", 1)], dataset="null", device="NA").metrics)
     save_csv(runs, tmp_path / "runs.csv")
     pd.testing.assert_frame_equal(
-        pd.read_csv(tmp_path / "runs.csv", keep_default_na=False), runs, check_dtype=False
+        pd.read_csv(tmp_path / "runs.csv", keep_default_na=False, dtype={"commit": str}),
+        runs,
+        check_dtype=False,
     )
 
 
@@ -134,3 +136,24 @@ def test_correctness_averages_the_views_of_an_object(make_files):
     _edit(files.metrics[0], lambda m: m["runs"][0].update(test_accuracy=0.5))
     with pytest.raises(ReportError, match=r"test_accuracy = 0.50000 for seed 0, .* gives 0.75"):
         collect_correctness(files.metrics, files.predictions)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.update(device="cuda: a card"), "kinds of device.*cpu in.*cuda in"),
+        (lambda m: m["versions"].update(torch="9.9"), "versions of torch.*9.9 in"),
+    ],
+)
+def test_runs_whose_draws_differ_are_not_paired(make_files, change, message):
+    files = make_files(device="cpu: x86_64")
+    collect_runs(files.metrics)
+    _edit(files.metrics[3], change)
+    with pytest.raises(ReportError, match=message):
+        collect_runs(files.metrics)
+
+
+def test_other_names_of_one_kind_of_device_are_paired(make_files):
+    files = make_files(device="cpu: x86_64")
+    _edit(files.metrics[3], lambda m: m.update(device="cpu: aarch64"))
+    collect_runs(files.metrics)

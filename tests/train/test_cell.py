@@ -7,8 +7,9 @@ import torch
 import weightspace.train.cell as cell_module
 from weightspace.augment import AUGMENTATIONS, MIXES
 from weightspace.dataset.statistics import tensor_statistics
+from weightspace.rng import stream
 from weightspace.train.cell import train_cell
-from weightspace.train.supervised import predict, scores, train_supervised
+from weightspace.train.supervised import DivergedError, predict, scores, train_supervised
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 SCHEMES = {
@@ -268,3 +269,24 @@ def test_a_missing_split_is_refused(splits):
 def test_restoring_an_unknown_seed_is_refused(splits):
     with pytest.raises(ValueError, match=r"no model of seed 7; there are \[0\]"):
         train(splits).models.restore(7)
+
+
+# -- a seed that diverges --------------------------------------------------------------------
+
+
+def test_a_seed_that_diverges_loses_no_other(splits, monkeypatch):
+    original = cell_module.train_supervised
+
+    def diverging(*arguments, generator, **settings):
+        if generator.initial_seed() == stream(1, "train").initial_seed():
+            raise DivergedError("the training loss at update 3 is nan")
+        return original(*arguments, generator=generator, **settings)
+
+    alone = train(splits, seeds=[0])
+    monkeypatch.setattr(cell_module, "train_supervised", diverging)
+    result = train(splits, seeds=[0, 1])
+    assert content(result, 0) == content(alone, 0)
+    assert [run["seed"] for run in result.runs] == [0]
+    assert result.failed_seeds == {1: "the training loss at update 3 is nan"}
+    with pytest.raises(DivergedError, match="every seed failed"):
+        train(splits, seeds=[1])

@@ -25,8 +25,8 @@ FIGURES = ("schemes", "learning_curves", "views", "fit_quality", "gallery")
 pytestmark = pytest.mark.slow
 
 
-def snakemake(tree, *arguments, check=True):
-    command = [sys.executable, "-m", "snakemake", *arguments]
+def snakemake(tree, *arguments, check=True, python=sys.executable):
+    command = [str(python), "-m", "snakemake", *arguments]
     command += ["--configfile", "workflow/configs/smoke.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
@@ -72,6 +72,16 @@ def edit(finished):
     for path, (content, stat) in before.items():
         path.write_bytes(content)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_path_with_a_space_works(finished, tmp_path):
+    tree = tmp_path / "a b"
+    shutil.copytree(finished, tree, symlinks=True, ignore=shutil.ignore_patterns("results"))
+    # The interpreter lies under the path too, as .venv does in a clone.
+    (tree / "venv").symlink_to(sys.prefix)
+    python = tree / "venv" / "bin" / Path(sys.executable).name
+    snakemake(tree, "results/smoke/objects.npz", "--cores", "1", python=python)
+    assert (tree / "results/smoke/objects.npz").exists()
 
 
 def test_every_result_is_there(finished):
