@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCK_HEADER = "# Exact pins of everything `make` installs. Written by `make lock`; do not edit.\n"
+LOCK_HEADER = """\
+# Exact pins of what `make` installs. Written by `make lock`; do not edit. Where PyPI's torch brings
+# CUDA packages (Linux), torch itself pins their versions.
+"""
 CONDA_HEADER = """\
 # The pins of requirements.lock for conda users. Written by `make lock`; do not edit.
 #   conda env create --file envs/weightspace.yaml && conda activate weightspace
