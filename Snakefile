@@ -34,4 +34,8 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
+        # All stages, not only the last: what was deleted in between is made again.
+        rules.fit.input,
+        rules.dataset.input,
+        rules.train.input,
         rules.report.input,
