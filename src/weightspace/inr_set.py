@@ -18,7 +18,7 @@ COLUMNS: dict[str, type[np.generic]] = {
     "view": np.int32,  # which independent fit of the object, from 0
     "label": np.int64,  # an index into Header.classes
     "split": np.str_,  # the split of the object
-    "seed": np.int64,  # the experiment's seed
+    "seed": np.int64,  # the study's seed
     "psnr": np.float32,  # of the fit, in dB for signals in [0, 1]
     "attempts": np.int32,  # initialisations tried, at least 1
     "steps": np.int32,  # optimiser steps of the last attempt

@@ -14,7 +14,7 @@ def stream(seed: int, *names: str | int, device: torch.device | str = "cpu") -> 
     they are made or used, so any sharding or scheduling of the work draws the same numbers.
 
     Args:
-        seed: the experiment's seed.
+        seed: the study's seed.
         names: what the numbers are for, e.g. `("init", object_id, view)`.
         device: where the numbers are drawn.
 

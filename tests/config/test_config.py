@@ -10,17 +10,16 @@ import pytest
 import yaml
 
 from weightspace.augment import AUGMENTATIONS, MIXES
-from weightspace.config import ConfigError, load_config
-from weightspace.config_sections import (
+from weightspace.config.augment import (
     AlignedMixUpConfig,
     DirectMixUpConfig,
-    DwsConfig,
     GaussianNoiseConfig,
-    MlpConfig,
     PermutationConfig,
     RandomisedMixUpConfig,
     SignFlipConfig,
 )
+from weightspace.config.models import DwsConfig, MlpConfig
+from weightspace.config.study import ConfigError, load_config
 from weightspace.models import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +51,7 @@ def test_further_configs_are_valid_on_top_of_the_default(name):
 
     raw = copy.deepcopy(DEFAULT)
     update_config(raw, yaml.safe_load((ROOT / "workflow/configs" / name).read_text()))
-    assert load_config(raw).experiment == Path(name).stem
+    assert load_config(raw).study == Path(name).stem
 
 
 BAD = {
@@ -109,8 +108,8 @@ BAD = {
     "a seed twice": ("train.seeds", [1, 1], ["train.seeds", "twice"]),
     "no seeds": ("train.seeds", [], ["train.seeds"]),
     "warm-up too long": ("train.warmup", 10**6, ["warmup is 1000000"]),
-    "a path for a name": ("experiment", "../x", ["experiment", "'../x'"]),
-    "a reserved name": ("experiment", "bench", ["experiment", "'bench'"]),
+    "a path for a name": ("study", "../x", ["study", "'../x'"]),
+    "a reserved name": ("study", "bench", ["study", "'bench'"]),
 }
 
 

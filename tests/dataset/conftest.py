@@ -1,4 +1,4 @@
-"""A small experiment whose fits are known, as shards of any cut."""
+"""A small study whose fits are known, as shards of any cut."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ HEADER = Header(
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Study:
     """Eight objects of two classes, in no order, with several views."""
 
     folder: Path
@@ -83,5 +83,5 @@ class Experiment:
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    return Experiment(tmp_path)
+def study(tmp_path):
+    return Study(tmp_path)

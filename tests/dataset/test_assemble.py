@@ -16,70 +16,68 @@ from weightspace.store import StoreError, read_inrs, write_inrs
 from weightspace.weights import cat
 
 
-def run(experiment, shards, out="out.h5", **changes):
-    settings = {"objects": experiment.objects, "views": experiment.views, **changes}
-    return assemble(shards, experiment.folder / out, **settings)
+def run(study, shards, out="out.h5", **changes):
+    settings = {"objects": study.objects, "views": study.views, **changes}
+    return assemble(shards, study.folder / out, **settings)
 
 
-def test_the_file_holds_every_fit_sorted(experiment):
-    e = experiment.entries
-    shards = [experiment.write("b.h5", e[::2]), experiment.write("a.h5", e[1::2])]
-    run(experiment, shards)
-    whole = read_inrs(experiment.folder / "out.h5")
+def test_the_file_holds_every_fit_sorted(study):
+    e = study.entries
+    shards = [study.write("b.h5", e[::2]), study.write("a.h5", e[1::2])]
+    run(study, shards)
+    whole = read_inrs(study.folder / "out.h5")
     found = list(
         zip(whole.columns["object_id"].tolist(), whole.columns["view"].tolist(), strict=True)
     )
     assert found == sorted(e)
-    expected = cat([experiment.network(*entry) for entry in sorted(e)])
+    expected = cat([study.network(*entry) for entry in sorted(e)])
     assert torch.equal(whole.weights.flatten(), expected.flatten())
-    assert whole.header == experiment.header
-    row = [experiment.object_ids.tolist().index(i) for i, _ in found]
-    np.testing.assert_array_equal(whole.columns["label"], experiment.labels[row])
-    np.testing.assert_array_equal(whole.columns["split"], experiment.splits[row])
+    assert whole.header == study.header
+    row = [study.object_ids.tolist().index(i) for i, _ in found]
+    np.testing.assert_array_equal(whole.columns["label"], study.labels[row])
+    np.testing.assert_array_equal(whole.columns["split"], study.splits[row])
 
 
 @pytest.mark.parametrize("n_shards", [2, 5, 15])
-def test_any_sharding_gives_the_same_bytes(experiment, n_shards):
-    e, failed = experiment.entries, [(3, 1), (60001, 0), (60001, 1)]
-    run(experiment, [experiment.write("one.h5", e, failed=failed)])
+def test_any_sharding_gives_the_same_bytes(study, n_shards):
+    e, failed = study.entries, [(3, 1), (60001, 0), (60001, 1)]
+    run(study, [study.write("one.h5", e, failed=failed)])
     shuffled = random.Random(n_shards).sample(e, len(e))
-    shards = [
-        experiment.write(f"{i}.h5", shuffled[i::n_shards], failed=failed) for i in range(n_shards)
-    ]
-    run(experiment, shards[::-1], out="again.h5")
-    once, again = (experiment.folder / name for name in ("out.h5", "again.h5"))
+    shards = [study.write(f"{i}.h5", shuffled[i::n_shards], failed=failed) for i in range(n_shards)]
+    run(study, shards[::-1], out="again.h5")
+    once, again = (study.folder / name for name in ("out.h5", "again.h5"))
     assert once.read_bytes() == again.read_bytes()
 
 
-def test_failures_are_carried_over_sorted(experiment):
-    e, failed = experiment.entries, [(60001, 0), (3, 1), (60001, 1)]
-    run(experiment, [experiment.write("a.h5", e[::-1], failed=failed)])
-    whole = read_inrs(experiment.folder / "out.h5")
+def test_failures_are_carried_over_sorted(study):
+    e, failed = study.entries, [(60001, 0), (3, 1), (60001, 1)]
+    run(study, [study.write("a.h5", e[::-1], failed=failed)])
+    whole = read_inrs(study.folder / "out.h5")
     lost = zip(whole.failures["object_id"].tolist(), whole.failures["view"].tolist(), strict=True)
     assert list(lost) == sorted(failed)
     assert len(whole.weights) == len(e) - 3
 
 
-def test_a_shard_of_failures_only_is_joined(experiment):
-    e = experiment.entries
-    shards = [experiment.write("a.h5", e[:4], failed=e[:4]), experiment.write("b.h5", e[4:])]
-    report = run(experiment, shards)
+def test_a_shard_of_failures_only_is_joined(study):
+    e = study.entries
+    shards = [study.write("a.h5", e[:4], failed=e[:4]), study.write("b.h5", e[4:])]
+    report = run(study, shards)
     assert sum(split["failures"] for split in report.values()) == 4
 
 
-def test_a_dataset_where_every_fit_failed(experiment):
-    e = experiment.entries
-    report = run(experiment, [experiment.write("a.h5", e, failed=e)])
+def test_a_dataset_where_every_fit_failed(study):
+    e = study.entries
+    report = run(study, [study.write("a.h5", e, failed=e)])
     assert report["val"]["inrs"] == 0
     assert report["val"]["psnr_mean"] is None
-    whole = read_inrs(experiment.folder / "out.h5")
+    whole = read_inrs(study.folder / "out.h5")
     assert len(whole.weights) == 0
     assert whole.statistics is None
 
 
-def test_the_report_counts_and_is_json(experiment):
-    e = experiment.entries
-    report = run(experiment, [experiment.write("a.h5", e, failed=[(3, 1), (60001, 1)])])
+def test_the_report_counts_and_is_json(study):
+    e = study.entries
+    report = run(study, [study.write("a.h5", e, failed=[(3, 1), (60001, 1)])])
     counts = {s: [r[k] for k in ("objects", "inrs", "failures")] for s, r in report.items()}
     assert counts == {"train": [4, 11, 1], "val": [2, 2, 0], "test": [2, 3, 1]}
     # rows of the val objects are 3 and 7, so 43 and 47 dB
@@ -90,9 +88,9 @@ def test_the_report_counts_and_is_json(experiment):
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_the_statistics_are_those_of_each_split(experiment):
-    run(experiment, [experiment.write("a.h5", experiment.entries)])
-    whole = read_inrs(experiment.folder / "out.h5")
+def test_the_statistics_are_those_of_each_split(study):
+    run(study, [study.write("a.h5", study.entries)])
+    whole = read_inrs(study.folder / "out.h5")
     assert whole.statistics.keys() == {"train", "val", "test"}
     for split, values in whole.statistics.items():
         rows = whole.columns["split"] == split
@@ -103,52 +101,52 @@ def test_the_statistics_are_those_of_each_split(experiment):
         assert values["psnr_quantiles"][0] == whole.columns["psnr"][rows].min()
 
 
-def test_commits_may_differ_and_are_all_named(experiment):
-    e = experiment.entries
-    other = replace(experiment.header, commit="bbb+000")
-    shards = [experiment.write("a.h5", e[:4], header=other), experiment.write("b.h5", e[4:])]
-    run(experiment, shards)
-    assert read_inrs(experiment.folder / "out.h5").header.commit == "000+aaa+bbb"
+def test_commits_may_differ_and_are_all_named(study):
+    e = study.entries
+    other = replace(study.header, commit="bbb+000")
+    shards = [study.write("a.h5", e[:4], header=other), study.write("b.h5", e[4:])]
+    run(study, shards)
+    assert read_inrs(study.folder / "out.h5").header.commit == "000+aaa+bbb"
 
 
 @pytest.fixture
-def refused(experiment):
+def refused(study):
     """Assemble, expect a message and no file."""
 
     def _refused(shards, match, error=AssemblyError, **changes):
         with pytest.raises(error, match=match):
-            run(experiment, shards, **changes)
-        assert not (experiment.folder / "out.h5").exists()
+            run(study, shards, **changes)
+        assert not (study.folder / "out.h5").exists()
 
     return _refused
 
 
-def test_missing_shard_file(experiment, refused):
-    shards = [experiment.write("a.h5", experiment.entries[:4]), experiment.folder / "b.h5"]
+def test_missing_shard_file(study, refused):
+    shards = [study.write("a.h5", study.entries[:4]), study.folder / "b.h5"]
     refused(shards, "b.h5 cannot be read .No such file", StoreError)
 
 
-def test_missing_entries(experiment, refused):
-    e = experiment.entries
+def test_missing_entries(study, refused):
+    e = study.entries
     gone = [(10, 1), (10, 2), (7, 0)]
-    shard = experiment.write("a.h5", [entry for entry in e if entry not in gone])
+    shard = study.write("a.h5", [entry for entry in e if entry not in gone])
     refused([shard], "3 of 18 fits are in none of the 1 shards, the first one object 10 view 1")
 
 
-def test_an_entry_in_two_shards(experiment, refused):
-    e = experiment.entries
-    shards = [experiment.write("a.h5", e[:6]), experiment.write("b.h5", e[5:])]
+def test_an_entry_in_two_shards(study, refused):
+    e = study.entries
+    shards = [study.write("a.h5", e[:6]), study.write("b.h5", e[5:])]
     refused(shards, f"object {e[5][0]} view {e[5][1]} is in .*a.h5 and again in .*b.h5: delete")
 
 
-def test_an_entry_fitted_here_and_failed_there(experiment, refused):
-    e = experiment.entries
-    shards = [experiment.write("a.h5", e), experiment.write("b.h5", e[:1], failed=e[:1])]
+def test_an_entry_fitted_here_and_failed_there(study, refused):
+    e = study.entries
+    shards = [study.write("a.h5", e), study.write("b.h5", e[:1], failed=e[:1])]
     refused(shards, "object 3 view 0 is in .*a.h5 and again in .*b.h5")
 
 
-def test_the_same_shard_twice(experiment, refused):
-    path = experiment.write("a.h5", experiment.entries)
+def test_the_same_shard_twice(study, refused):
+    path = study.write("a.h5", study.entries)
     refused([path, str(path)], "2 shards were given, 1 of them different")
 
 
@@ -157,14 +155,14 @@ def test_no_shard(refused):
 
 
 @pytest.mark.parametrize("entry", [(12, 1), (99, 0), (70000, 0)])
-def test_an_entry_that_was_not_asked_for(experiment, refused, entry):
-    e = experiment.entries
-    strange = experiment.inr_set([*e, (12, 1)])
+def test_an_entry_that_was_not_asked_for(study, refused, entry):
+    e = study.entries
+    strange = study.inr_set([*e, (12, 1)])
     at = (strange.columns["object_id"] == 12) & (strange.columns["view"] == 1)
     strange.columns["object_id"][at], strange.columns["view"][at] = entry
-    write_inrs(experiment.folder / "a.h5", strange)
+    write_inrs(study.folder / "a.h5", strange)
     refused(
-        [experiment.folder / "a.h5"],
+        [study.folder / "a.h5"],
         f"a.h5 holds object {entry[0]} view {entry[1]}, which is not among the objects and views",
     )
 
@@ -182,61 +180,61 @@ def test_an_entry_that_was_not_asked_for(experiment, refused, entry):
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
 )
-def test_a_shard_of_another_kind_of_fit(experiment, refused, change, match):
-    e = experiment.entries
-    other = replace(experiment.header, **change)
-    shards = [experiment.write("a.h5", e[:6]), experiment.write("b.h5", e[6:], header=other)]
+def test_a_shard_of_another_kind_of_fit(study, refused, change, match):
+    e = study.entries
+    other = replace(study.header, **change)
+    shards = [study.write("a.h5", e[:6]), study.write("b.h5", e[6:], header=other)]
     refused(shards, match)
 
 
-def test_a_shard_of_another_layout(experiment, refused):
-    e = experiment.entries
-    part = experiment.inr_set(e[6:])
+def test_a_shard_of_another_layout(study, refused):
+    e = study.entries
+    part = study.inr_set(e[6:])
     wide = random_networks((2, 4, 2), len(part.weights), dtype=torch.float32)
     header = replace(part.header, layer_layout=(2, 4, 2))
-    write_inrs(experiment.folder / "b.h5", replace(part, header=header, weights=wide))
-    shards = [experiment.write("a.h5", e[:6]), experiment.folder / "b.h5"]
+    write_inrs(study.folder / "b.h5", replace(part, header=header, weights=wide))
+    shards = [study.write("a.h5", e[:6]), study.folder / "b.h5"]
     refused(shards, r"b.h5 has layer_layout \(2, 4, 2\), but .*a.h5 has \(2, 3, 2\)")
 
 
-def test_all_shards_of_another_dataset(experiment, refused):
-    shards = [experiment.write("a.h5", experiment.entries)]
+def test_all_shards_of_another_dataset(study, refused):
+    shards = [study.write("a.h5", study.entries)]
     refused(shards, "a.h5 holds fits of 'pictures'; expected 'shapes'", dataset="shapes")
-    run(experiment, shards, dataset="pictures")
+    run(study, shards, dataset="pictures")
 
 
 @pytest.mark.parametrize("failed", [(), [(7, 2)]], ids=["fitted", "failed"])
 @pytest.mark.parametrize(("name", "value"), [("label", 0), ("split", "val")])
-def test_labels_and_splits_are_those_of_the_objects(experiment, refused, name, value, failed):
-    e = experiment.entries
-    inrs = experiment.inr_set(e, failed=failed)
+def test_labels_and_splits_are_those_of_the_objects(study, refused, name, value, failed):
+    e = study.entries
+    inrs = study.inr_set(e, failed=failed)
     columns = inrs.failures if failed else inrs.columns
     at = (columns["object_id"] == 7) & (columns["view"] == 2)
     columns[name][at] = value
-    write_inrs(experiment.folder / "a.h5", inrs)
-    shards = [experiment.folder / "a.h5"]
+    write_inrs(study.folder / "a.h5", inrs)
+    shards = [study.folder / "a.h5"]
     right = {"label": 1, "split": "train"}[name]
     refused(shards, f"a.h5 gives object 7 view 2 the {name} {value!r}; the object has {right!r}")
 
 
-def test_a_truncated_shard(experiment, refused):
-    e = experiment.entries
-    shards = [experiment.write("a.h5", e[:6]), experiment.write("b.h5", e[6:])]
+def test_a_truncated_shard(study, refused):
+    e = study.entries
+    shards = [study.write("a.h5", e[:6]), study.write("b.h5", e[6:])]
     content = shards[1].read_bytes()
     shards[1].write_bytes(content[: len(content) // 2])
     refused(shards, "b.h5 is truncated or damaged .*delete it and run again", StoreError)
 
 
-def test_a_shard_of_a_newer_version(experiment, refused):
-    shard = experiment.write("a.h5", experiment.entries)
+def test_a_shard_of_a_newer_version(study, refused):
+    shard = study.write("a.h5", study.entries)
     with h5py.File(shard, "a") as file:
         file.attrs["version"] = 2
     refused([shard], "a.h5 has version 2, this weightspace reads up to 1: update", StoreError)
 
 
-def test_objects_that_cannot_be(experiment, refused):
-    shards = [experiment.write("a.h5", experiment.entries)]
-    ids, labels, splits = experiment.objects
+def test_objects_that_cannot_be(study, refused):
+    shards = [study.write("a.h5", study.entries)]
+    ids, labels, splits = study.objects
     for objects, match in (
         ((ids, labels[1:], splits), "8 object_ids, 8 of them different, 7 labels and 8 splits"),
         ((ids * 0, labels, splits), "8 object_ids, 1 of them different"),
@@ -245,11 +243,11 @@ def test_objects_that_cannot_be(experiment, refused):
     refused(shards, "objects have the split 'test'; views has only", views={"train": 3, "val": 1})
 
 
-def test_shards_and_objects_are_left_alone(experiment):
-    e = experiment.entries
-    shards = [experiment.write("a.h5", e[:6]), experiment.write("b.h5", e[6:])]
+def test_shards_and_objects_are_left_alone(study):
+    e = study.entries
+    shards = [study.write("a.h5", e[:6]), study.write("b.h5", e[6:])]
     before = [path.read_bytes() for path in shards]
-    run(experiment, shards)
+    run(study, shards)
     assert [path.read_bytes() for path in shards] == before
-    for x, y in zip(experiment.objects, type(experiment)(experiment.folder).objects, strict=True):
+    for x, y in zip(study.objects, type(study)(study.folder).objects, strict=True):
         np.testing.assert_array_equal(x, y)

@@ -23,24 +23,24 @@ def members(d):
     return set(zip(d.object_ids.tolist(), d.views.tolist(), strict=True))
 
 
-def test_a_file_is_read_per_split(experiment):
-    path = experiment.write("a.h5", sorted(experiment.entries), failed=[(3, 1)])
+def test_a_file_is_read_per_split(study):
+    path = study.write("a.h5", sorted(study.entries), failed=[(3, 1)])
     splits = load_inr_dataset(path)
     assert {name: len(d) for name, d in splits.items()} == {"train": 11, "val": 2, "test": 4}
     for name, d in splits.items():
         assert d.n_classes == 2
         for row in range(len(d)):
             object_id, view = int(d.object_ids[row]), int(d.views[row])
-            at = experiment.object_ids.tolist().index(object_id)
-            assert experiment.splits[at] == name
-            assert experiment.labels[at] == d.labels[row]
-            expected = experiment.network(object_id, view).flatten()
+            at = study.object_ids.tolist().index(object_id)
+            assert study.splits[at] == name
+            assert study.labels[at] == d.labels[row]
+            expected = study.network(object_id, view).flatten()
             assert torch.equal(d.weights[row : row + 1].flatten(), expected)
 
 
-def test_a_split_without_networks_is_not_there(experiment):
-    e = experiment.entries
-    path = experiment.write("a.h5", e, failed=[(12, 0), (31, 0)])
+def test_a_split_without_networks_is_not_there(study):
+    e = study.entries
+    path = study.write("a.h5", e, failed=[(12, 0), (31, 0)])
     assert set(load_inr_dataset(path)) == {"train", "test"}
 
 

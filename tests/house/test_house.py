@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "weightspace"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOW = ("data", "fit", "dataset", "augment", "models", "train", "report")
-CORE = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
+CORE = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"} | {"config"}
 
 
 def imports(path):

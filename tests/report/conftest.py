@@ -26,7 +26,7 @@ UPDATES, EVERY, N_TEST, N_CLASSES = 1000, 100, 200, 10
 
 @dataclass
 class Files:
-    """The paths of an experiment, cell by cell in one order."""
+    """The paths of a study, cell by cell in one order."""
 
     metrics: list[Path] = field(default_factory=list)
     histories: list[Path] = field(default_factory=list)
@@ -81,12 +81,12 @@ def write_cell(
         histories.append(_history(seed, accuracy, overfit / views, rng))
         predictions.append(_predictions(seed, accuracy, rng))
         runs.append(_run(histories[-1], accuracy, seed))
-    metrics = {"experiment": "made_up", "cell": cell, "dataset": "fashion_mnist_subset"}
+    metrics = {"study": "made_up", "cell": cell, "dataset": "fashion_mnist_subset"}
     metrics |= {"model": model, "scheme": scheme, "views": views, "objects": 1500}
     metrics |= {"updates": UPDATES, "batch_size": 64, "config": {}, "versions": {"torch": "2.13.0"}}
     metrics |= {"commit": "0" * 40, "device": "cpu", "threads": 1, "seconds": 40.0}
     metrics |= {"n_parameters": 1000, "runs": runs} | changes
-    folder = root / metrics["experiment"] / metrics["cell"]
+    folder = root / metrics["study"] / metrics["cell"]
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / n for n in ("metrics.json", "history.csv", "predictions.csv"))
     paths[0].write_text(json.dumps(metrics))
@@ -97,7 +97,7 @@ def write_cell(
 
 @pytest.fixture
 def make_files(tmp_path: Path) -> Callable[..., Files]:
-    """Write an experiment; by default 2 models x 9 cells x 3 seeds."""
+    """Write a study; by default 2 models x 9 cells x 3 seeds."""
 
     def make(
         models: tuple[str, ...] = ("mlp", "dws"),

@@ -12,7 +12,7 @@ from weightspace.report.collect import (
 from weightspace.report.saving import save_csv
 
 COLUMNS = [
-    *("experiment", "cell", "dataset", "model", "scheme", "views", "objects", "seed", "updates"),
+    *("study", "cell", "dataset", "model", "scheme", "views", "objects", "seed", "updates"),
     *("best_update", "train_accuracy", "val_accuracy", "test_accuracy", "test_loss", "seconds"),
     *("device", "commit"),
 ]

@@ -65,11 +65,11 @@ def test_object_intervals_are_labelled(make_files, tmp_path):
 
 
 def test_what_varies_gets_a_column(make_files):
-    small = make_files(models=("mlp",), cells=[("none", 1)], experiment="a", dataset="mnist")
-    large = make_files(models=("mlp",), cells=[("none", 1)], experiment="b")
+    small = make_files(models=("mlp",), cells=[("none", 1)], study="a", dataset="mnist")
+    large = make_files(models=("mlp",), cells=[("none", 1)], study="b")
     table = comparison_table(comparison(collect_runs(small.metrics + large.metrics)))
     assert table["dataset"].tolist() == ["mnist", "fashion mnist subset"]
-    assert table["experiment"].tolist() == ["a", "b"]
+    assert table["study"].tolist() == ["a", "b"]
 
 
 def test_latex_escapes_what_would_not_compile(make_files):

@@ -10,7 +10,7 @@ from weightspace.train.records import load_checkpoint, write_records
 from weightspace.train.supervised import predict
 
 CONFIG = {
-    "experiment": "quickstart",
+    "study": "quickstart",
     "cell": "mlp_small-direct-2views",
     "dataset": "fashion_mnist_subset",
     "model": "mlp_small",
@@ -63,7 +63,7 @@ def test_leaves_four_files_and_nothing_else(directory):
 def test_metrics_hold_the_agreed_keys(directory, result):
     metrics = json.loads((directory / "metrics.json").read_text())
     assert " ".join(metrics) == (
-        "experiment cell dataset model scheme views objects train_inrs test_inrs updates "
+        "study cell dataset model scheme views objects train_inrs test_inrs updates "
         "batch_size config versions commit device threads seconds n_parameters failed_seeds runs"
     )
     assert {k: metrics[k] for k in META} == META
@@ -140,7 +140,7 @@ def test_metrics_refuse_numbers_json_does_not_have(result, tmp_path):
 
 def test_a_config_without_the_names_is_refused(result, tmp_path):
     with pytest.raises(ValueError, match="config lacks cell, dataset, model, scheme; it must"):
-        write_records(tmp_path, result, **{**META, "config": {"experiment": "quickstart"}})
+        write_records(tmp_path, result, **{**META, "config": {"study": "quickstart"}})
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path):

@@ -44,7 +44,7 @@ def would_run(tree, *arguments):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A copy of the sources in which the smoke experiment has been run."""
+    """A copy of the sources in which the smoke study has been run."""
     tree = tmp_path_factory.mktemp("tree")
     for name in SOURCES:
         if (ROOT / name).is_dir():

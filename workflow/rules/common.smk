@@ -2,7 +2,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from weightspace.config import ConfigError, load_config
+from weightspace.config.study import ConfigError, load_config
 from weightspace.data.images import needs_directory
 from weightspace.provenance import code_fingerprint
 
@@ -11,7 +11,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS = f"results/{CONFIG.experiment}"
+RESULTS = f"results/{CONFIG.study}"
 CELLS = CONFIG.all_cells()
 SHARDS = range(CONFIG.n_shards())
 

@@ -1,4 +1,4 @@
-"""The objects of an experiment: chosen images with their labels and splits."""
+"""The objects of a study: chosen images with their labels and splits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ __all__ = ["Objects", "read_objects", "signals", "write_objects"]
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of an experiment, in the order of their object_ids.
+    """The objects of a study, in the order of their object_ids.
 
     Attributes:
         dataset: the image set they were chosen from.

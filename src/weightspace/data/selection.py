@@ -1,4 +1,4 @@
-"""The choice of the objects of an experiment from a set of images."""
+"""The choice of the objects of a study from a set of images."""
 
 import numpy as np
 

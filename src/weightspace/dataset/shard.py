@@ -38,7 +38,7 @@ def fit_shard(
     """Fit all views of the objects `shard * shard_size` up to the next shard's.
 
     Args:
-        objects: the objects of the whole experiment.
+        objects: the objects of the whole study.
         shard: the number of the shard, from 0.
         shard_size: objects per shard.
         hidden: the widths of the hidden layers; inputs and outputs follow from the images.

@@ -48,7 +48,7 @@ def init_views(
         layer_layout: the widths (d_0, ..., d_L).
         object_ids: the object of each view.
         views: the number of each view among those of its object.
-        seed: the experiment's seed.
+        seed: the study's seed.
         attempt: 0 for the first try, 1 for the first retry, ...
         omega_0: the frequency of every sine.
 
@@ -101,7 +101,7 @@ def fit_views(
         output_offset: a constant added to every output.
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
-        seed: the experiment's seed.
+        seed: the study's seed.
         target_psnr: stop a fit that has reached it, in decibels; None for never.
         min_psnr: the floor under which a fit has failed, in decibels.
         retries: how often a failed fit is repeated from a new initialisation.

@@ -1,1 +1,1 @@
-"""Tables and figures of an experiment, made from the files of its runs and fits."""
+"""Tables and figures of a study, made from the files of its runs and fits."""

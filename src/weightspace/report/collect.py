@@ -17,21 +17,21 @@ __all__ = [
     "collect_runs",
 ]
 
-CELL = ["experiment", "cell"]
+CELL = ["study", "cell"]
 """What names a cell; one metrics file describes one cell."""
 
-SETTING = ["experiment", "dataset", "model", "views", "objects", "updates"]
+SETTING = ["study", "dataset", "model", "views", "objects", "updates"]
 """What two cells share that are compared with one another: all but the scheme."""
 
-CELL_KEYS = ("experiment", "cell", "dataset", "model", "scheme", "views", "objects")
+CELL_KEYS = ("study", "cell", "dataset", "model", "scheme", "views", "objects")
 ACCURACIES = ("train_accuracy", "val_accuracy", "test_accuracy")
 RUN_KEYS = ("seed", "updates", "best_update", *ACCURACIES, "test_loss", "seconds")
 ORIGIN_KEYS = ("device", "commit")
-TEXT = ("experiment", "cell", "dataset", "model", "scheme", "device", "commit")
+TEXT = ("study", "cell", "dataset", "model", "scheme", "device", "commit")
 
 
 class ReportError(ValueError):
-    """The files of an experiment are incomplete or contradict one another."""
+    """The files of a study are incomplete or contradict one another."""
 
 
 def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
         metrics_paths: one `metrics.json` per cell; the rows keep this order.
 
     Returns:
-        The columns experiment, cell, dataset, model, scheme, views, objects, seed, updates,
+        The columns study, cell, dataset, model, scheme, views, objects, seed, updates,
         best_update, train_accuracy, val_accuracy, test_accuracy (fractions), test_loss,
         seconds, device, commit.
 
@@ -81,7 +81,7 @@ def collect_histories(
 
     Returns:
         One row per cell, seed and evaluation: the columns of the history files after
-        experiment, cell, dataset, model, scheme, views, objects, updates and best_update.
+        study, cell, dataset, model, scheme, views, objects, updates and best_update.
 
     Raises:
         ReportError: if the lists differ in length, a column is missing, or a history
@@ -110,7 +110,7 @@ def collect_correctness(
         predictions_paths: the `predictions.csv` of the same cells, in the same order.
 
     Returns:
-        The columns experiment, cell, seed, object_id and correct (a fraction).
+        The columns study, cell, seed, object_id and correct (a fraction).
 
     Raises:
         ReportError: if the lists differ in length, a column is missing, or the predictions

@@ -12,7 +12,7 @@ NOUNS = {
     "objects": ("object", "objects"),
     "updates": ("update", "updates"),
 }
-SERIES = ["experiment", "dataset"]
+SERIES = ["study", "dataset"]
 
 
 def display_name(name: str) -> str:
@@ -37,7 +37,7 @@ def varying(frame: pd.DataFrame, columns: list[str]) -> list[str]:
 def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the text columns `series`, `setting` and `scheme_label`, which say only what differs.
 
-    `series` names the model (and experiment and dataset where there are several), `setting`
+    `series` names the model (and study and dataset where there are several), `setting`
     the views, objects and updates where there are several.
     """
     names, numbers = varying(frame, SERIES), varying(frame, list(NOUNS))

@@ -79,7 +79,7 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
         correctness: as `collect_correctness` returns; adds the intervals over test objects.
 
     Returns:
-        The columns experiment, cell, dataset, model, scheme, views, objects, updates, seeds,
+        The columns study, cell, dataset, model, scheme, views, objects, updates, seeds,
         test_accuracy, test_ci95, difference, difference_ci95, pairs, best_update, and with
         `correctness` objects_ci95 and difference_objects_ci95. Accuracies are fractions,
         every `_ci95` is a half-width.
@@ -87,7 +87,7 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
     Raises:
         ReportError: if `correctness` lacks a cell.
     """
-    model = runs.groupby(["experiment", "dataset", "model"], sort=False).ngroup()
+    model = runs.groupby(["study", "dataset", "model"], sort=False).ngroup()
     rows = []
     for _, cell in runs.loc[model.sort_values(kind="stable").index].groupby(CELL, sort=False):
         baseline = _baseline(runs, cell)

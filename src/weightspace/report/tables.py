@@ -28,10 +28,10 @@ OBJECTS_NOTE = (
 def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
     """Word the numbers of `statistics.comparison` for reading: one row of texts per cell.
 
-    Columns that hold one value only (experiment, dataset, updates) are left out.
+    Columns that hold one value only (study, dataset, updates) are left out.
     """
     table = pd.DataFrame()
-    for key in varying(comparison, ["experiment", "dataset"]):
+    for key in varying(comparison, ["study", "dataset"]):
         table[key] = comparison[key].map(display_name)
     table["model"] = comparison["model"].map(display_name)
     table["scheme"] = comparison["scheme"].map(display_name)
@@ -52,7 +52,7 @@ def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
 def comparison_markdown(comparison: pd.DataFrame) -> str:
     """The comparison as a Markdown table, with a note on how to read it."""
     table = comparison_table(comparison)
-    left = {"experiment", "dataset", "model", "scheme"}
+    left = {"study", "dataset", "model", "scheme"}
     align = ["left" if column in left else "right" for column in table.columns]
     text = table.to_markdown(index=False, disable_numparse=True, colalign=align)
     return f"{text}\n\n{_note(comparison)}\n"

@@ -1,4 +1,4 @@
-"""One cell of an experiment: a model and a scheme, trained from every seed and tested once."""
+"""One cell of a study: a model and a scheme, trained from every seed and tested once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from weightspace.train.cell import CellResult, Predictions, SelectedModels
 
 __all__ = ["load_checkpoint", "write_records"]
 
-NAMES = ("experiment", "cell", "dataset", "model", "scheme")
+NAMES = ("study", "cell", "dataset", "model", "scheme")
 
 HISTORY_COLUMNS = (
     "seed",
@@ -50,7 +50,7 @@ def write_records(
     Args:
         directory: where to write; made if it is missing.
         result: of `train_cell`.
-        config: the resolved configuration of the cell; its keys experiment, cell, dataset,
+        config: the resolved configuration of the cell; its keys study, cell, dataset,
             model and scheme are the names that reports group by.
         versions: of Python and the packages.
         commit: of the code.

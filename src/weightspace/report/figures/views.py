@@ -35,7 +35,7 @@ def views_figure(runs: pd.DataFrame, *, chance: float = 0.1) -> Figure:
     """
     runs = runs[runs["scheme"] == BASELINE]
     if runs.empty:
-        return message_figure(f'No cell of this experiment has the scheme "{BASELINE}".')
+        return message_figure(f'No cell of this study has the scheme "{BASELINE}".')
     runs = _with_lines(runs)
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()

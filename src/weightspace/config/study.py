@@ -1,4 +1,4 @@
-"""The typed configuration of an experiment: every key is known and every value is possible.
+"""The typed configuration of a study: every key is known and every value is possible.
 
 This module imports no torch, because the Snakefile imports it at every parse.
 """
@@ -9,21 +9,18 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from weightspace.config_messages import describe, nearest
-from weightspace.config_sections import (
-    CellsConfig,
-    DatasetConfig,
-    FitConfig,
-    ModelConfig,
-    Name,
-    SchemeConfig,
-    Strict,
-    TrainConfig,
-)
+from weightspace.config.augment import SchemeConfig
+from weightspace.config.cells import CellsConfig
+from weightspace.config.data import DatasetConfig
+from weightspace.config.fit import FitConfig
+from weightspace.config.messages import describe, nearest
+from weightspace.config.models import ModelConfig
+from weightspace.config.train import TrainConfig
+from weightspace.config.types import Name, Strict
 
 __all__ = ["Cell", "Config", "ConfigError", "load_config"]
 
-# Folders of results/ that belong to no experiment.
+# Folders of results/ that belong to no study.
 RESERVED = ("bench", "downloads", "reference")
 
 
@@ -45,9 +42,9 @@ class Cell(Strict):
 
 
 class Config(Strict):
-    """One experiment; its results live under `results/<experiment>/`."""
+    """One study; its results live under `results/<study>/`."""
 
-    experiment: Name
+    study: Name
     dataset: DatasetConfig
     fit: FitConfig
     train: TrainConfig
@@ -55,12 +52,12 @@ class Config(Strict):
     schemes: dict[Name, SchemeConfig]
     cells: list[CellsConfig] = Field(min_length=1)
 
-    @field_validator("experiment")
+    @field_validator("study")
     @classmethod
-    def _not_reserved(cls, experiment: str) -> str:
-        if experiment in RESERVED:
-            raise ValueError(f"{experiment!r} is a folder of results/ with another purpose")
-        return experiment
+    def _not_reserved(cls, study: str) -> str:
+        if study in RESERVED:
+            raise ValueError(f"{study!r} is a folder of results/ with another purpose")
+        return study
 
     @field_validator("schemes")
     @classmethod
@@ -97,7 +94,7 @@ class Config(Strict):
         cell = self.all_cells()[cell_name]
         settings = self.models[cell.model].model_dump()
         return {
-            "experiment": self.experiment,
+            "study": self.study,
             "dataset": self.dataset.name,
             "objects": self.dataset.model_dump(),
             "fit": self.fit.model_dump(exclude={"shard_size"}),

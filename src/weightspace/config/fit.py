@@ -1,0 +1,44 @@
+"""The section of the fits: how a picture becomes the weights of a SIREN."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from weightspace.config.types import Count, Device, Positive, Seed, Strict
+
+__all__ = ["FitConfig", "ViewsConfig"]
+
+
+class ViewsConfig(Strict):
+    """How many independent fits (views) each object of a split gets."""
+
+    train: Count
+    val: Count
+    test: Count
+
+
+class FitConfig(Strict):
+    """How a picture becomes the weights of a SIREN."""
+
+    hidden: list[Count] = Field(min_length=1)
+    omega_0: Positive
+    output_offset: float = Field(allow_inf_nan=False)
+    views: ViewsConfig
+    steps: Count
+    lr: Positive
+    target_psnr: Positive | None
+    min_psnr: float = Field(allow_inf_nan=False)
+    retries: Annotated[int, Field(ge=0)]
+    backend: Literal["auto", "reference", "cpu"]
+    device: Device
+    shard_size: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "FitConfig":
+        if self.target_psnr is not None and self.target_psnr < self.min_psnr:
+            raise ValueError(
+                f"target_psnr is {self.target_psnr}, under min_psnr {self.min_psnr}: fits that "
+                "stop there would count as failed"
+            )
+        return self
