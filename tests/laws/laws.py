@@ -161,6 +161,17 @@ def assert_sensitive(
         )
 
 
+def assert_transforms_inputs(
+    moved: Weights, w: Weights, matrix: Tensor, shift: Tensor, *, omega_0: float
+) -> None:
+    """siren(moved, x) == siren(w, A x + t), with one A and t per network."""
+    coords = torch.rand(17, w.layer_layout[0], generator=stream(0, "assert_transforms_inputs"))
+    coords = (2 * coords - 1).to(w.device, w.dtype)
+    inputs = torch.einsum("bij,pj->bpi", matrix, coords) + shift[:, None, :]
+    found, expected = siren(moved, coords, omega_0=omega_0), siren(w, inputs, omega_0=omega_0)
+    assert_close(found, expected, "the functions of the moved inputs")
+
+
 def randomise_parameters(module: Module, generator: torch.Generator) -> Module:
     """Redraw every parameter of `module`, in place, so that no law holds by initialisation.
 
@@ -234,3 +245,29 @@ def assert_draws_per_network(f: Callable[..., Weights], w: Weights, copies: int 
     moved = f(repeated, generator=stream(0, "assert_draws_per_network")).flatten()
     different = len(moved.unique(dim=0))
     assert different == copies, f"{copies} copies of one network got {different} different draws"
+
+
+def assert_draws_per_entry(f: Callable[..., Weights], w: Weights) -> None:
+    """Within each network, `f(w, *, generator)` changes no two entries by the same amount."""
+    changes = f(w, generator=stream(0, "assert_draws_per_entry")).map(torch.sub, w)
+    for x in tensors(changes):
+        for row in x.flatten(1):
+            different = len(row.unique())
+            assert different == row.numel(), (
+                f"{row.numel()} entries of a tensor were changed by {different} different amounts"
+            )
+
+
+def assert_independent_networks(f: Callable[..., Weights], w: Weights) -> None:
+    """What `f(w, *, generator)` makes of a network does not depend on the others of its batch."""
+
+    def call(batch: Weights) -> Weights:
+        return f(batch, generator=stream(0, "assert_independent_networks"))
+
+    for i in range(len(w)):
+        own = (torch.arange(len(w)) == i).to(w.device)
+        others = w.map(
+            lambda x, own=own: torch.where(own.view(-1, *[1] * (x.ndim - 1)), x, 2 * x + 1)
+        )
+        same = all(torch.equal(x[i], y[i]) for x, y in zip(call(w), call(others), strict=True))
+        assert same, f"network {i} feels the others of its batch"

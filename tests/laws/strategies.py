@@ -107,12 +107,17 @@ SEEDS = st.integers(0, 2**31 - 1)
 
 @st.composite
 def layouts(
-    draw: st.DrawFn, *, min_layers: int = 2, max_layers: int = 5, max_width: int = 6
+    draw: st.DrawFn,
+    *,
+    min_layers: int = 2,
+    max_layers: int = 5,
+    max_width: int = 6,
+    min_inputs: int = 1,
 ) -> tuple[int, ...]:
     """Layouts (d_0, ..., d_L) of L = min_layers..max_layers layers: 1-3 inputs, 1-4 outputs."""
     n_hidden = draw(st.integers(min_layers, max_layers)) - 1
     hidden = draw(st.lists(st.integers(1, max_width), min_size=n_hidden, max_size=n_hidden))
-    return (draw(st.integers(1, 3)), *hidden, draw(st.integers(1, 4)))
+    return (draw(st.integers(min_inputs, 3)), *hidden, draw(st.integers(1, 4)))
 
 
 @st.composite

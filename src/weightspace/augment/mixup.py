@@ -1,9 +1,10 @@
 """MixUp in weight space: each network is mixed with another of its batch, and so its label.
 
-w <- lam w + (1 - lam) v and t <- lam t + (1 - lam) u, with one lam ~ U(lam_min, 1) for each
-network (w, t) and its partner (v, u). The schemes differ in what they do to v first. Partners
-come from the batch alone, so never from a view that was not selected, and no network is its
-own partner; a batch of one comes back as it is.
+w <- lam w + (1 - lam) v and t <- lam t + (1 - lam) u, with one lam for each network (w, t) and
+its partner (v, u); `weightspace.augment.lam` says how it is distributed. With `hard_labels`
+the label is that of the larger share instead. The schemes differ in what they do to v first.
+Partners come from the batch alone, so never from a view that was not selected, and no network
+is its own partner; a batch of one comes back as it is.
 
 Reference: Shamsian et al. 2024 (in weight space); Zhang et al. 2018 (MixUp).
 """
@@ -17,10 +18,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weightspace.augment.exact import Permutation
+from weightspace.augment.lam import LamSettings, check_lam, draw_lam
 from weightspace.symmetry.matching import Matching, apply_matching, invert_matching, match
 from weightspace.weights import Weights, lerp
 
-__all__ = ["AlignedMixUp", "DirectMixUp", "Mix", "Pairs", "RandomisedMixUp", "draw_pairs"]
+__all__ = [
+    "AlignedMixUp",
+    "DirectMixUp",
+    "Mix",
+    "MixSettings",
+    "Pairs",
+    "RandomisedMixUp",
+    "draw_pairs",
+    "mixture",
+]
 
 Target = Float[Tensor, "batch classes"]
 
@@ -33,6 +44,16 @@ class Mix(Protocol):
         self, w: Weights, target: Target, *, generator: torch.Generator
     ) -> tuple[Weights, Target]:
         """Return new networks and their soft labels."""
+        ...
+
+
+@runtime_checkable
+class MixSettings(LamSettings, Protocol):
+    """The settings that every mix has: those of lam, and which label a mixture gets."""
+
+    @property
+    def hard_labels(self) -> bool:
+        """Keep the label of the larger share (of equal shares the own one); do not mix labels."""
         ...
 
 
@@ -69,24 +90,47 @@ def draw_pairs(n: int, *, generator: torch.Generator, device: torch.device) -> P
     return Pairs(n, first, second)
 
 
+def mixture(
+    w: Weights,
+    other: Weights,
+    target: Target,
+    other_target: Target,
+    lam: Float[Tensor, " batch"],
+    *,
+    hard_labels: bool,
+) -> tuple[Weights, Target]:
+    """Networks and labels mixed by lam, or with `hard_labels` the labels of the larger shares."""
+    label_lam = lam >= 0.5 if hard_labels else lam
+    share = label_lam.to(target.dtype)[:, None]
+    return lerp(w, other, lam), share * target + (1 - share) * other_target
+
+
 @dataclass(frozen=True)
 class DirectMixUp:
     """Mix each network with its partner as it is.
 
     Attributes:
-        lam_min: the least share a network keeps of itself, in [0, 1]; 1 is the identity.
+        low: the least lam; this and the next three as in `LamSettings`.
+        high: the greatest lam.
+        alpha: of the Beta distribution.
+        beta: of the Beta distribution.
+        hard_labels: keep the label of the larger share instead of mixing labels.
     """
 
-    lam_min: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    alpha: float = 1.0
+    beta: float = 1.0
+    hard_labels: bool = False
 
     def __post_init__(self) -> None:
-        _check_lam_min(self)
+        check_lam(self)
 
     def __call__(
         self, w: Weights, target: Target, *, generator: torch.Generator
     ) -> tuple[Weights, Target]:
         """Return mixtures; one partner and one lam per network."""
-        return _mix(w, target, lambda pairs: w[pairs.partner], self.lam_min, generator)
+        return _mix(self, w, target, lambda pairs: w[pairs.partner], generator)
 
 
 @dataclass(frozen=True)
@@ -94,13 +138,21 @@ class RandomisedMixUp:
     """Mix each network with its partner, whose hidden neurons are relabelled at random first.
 
     Attributes:
-        lam_min: the least share a network keeps of itself, in [0, 1]; 1 is the identity.
+        low: the least lam; this and the next three as in `LamSettings`.
+        high: the greatest lam.
+        alpha: of the Beta distribution.
+        beta: of the Beta distribution.
+        hard_labels: keep the label of the larger share instead of mixing labels.
     """
 
-    lam_min: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    alpha: float = 1.0
+    beta: float = 1.0
+    hard_labels: bool = False
 
     def __post_init__(self) -> None:
-        _check_lam_min(self)
+        check_lam(self)
 
     def __call__(
         self, w: Weights, target: Target, *, generator: torch.Generator
@@ -110,7 +162,7 @@ class RandomisedMixUp:
         def relabelled(pairs: Pairs) -> Weights:
             return Permutation()(w[pairs.partner], generator=generator)
 
-        return _mix(w, target, relabelled, self.lam_min, generator)
+        return _mix(self, w, target, relabelled, generator)
 
 
 @dataclass(frozen=True)
@@ -120,15 +172,23 @@ class AlignedMixUp:
     Attributes:
         signed: align by permutations and signs, not by permutations alone.
         sweeps: the most sweeps of the matching.
-        lam_min: the least share a network keeps of itself, in [0, 1]; 1 is the identity.
+        low: the least lam; this and the next three as in `LamSettings`.
+        high: the greatest lam.
+        alpha: of the Beta distribution.
+        beta: of the Beta distribution.
+        hard_labels: keep the label of the larger share instead of mixing labels.
     """
 
     signed: bool = False
     sweeps: int = 20
-    lam_min: float = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    alpha: float = 1.0
+    beta: float = 1.0
+    hard_labels: bool = False
 
     def __post_init__(self) -> None:
-        _check_lam_min(self)
+        check_lam(self)
 
     def __call__(
         self, w: Weights, target: Target, *, generator: torch.Generator
@@ -144,29 +204,19 @@ class AlignedMixUp:
             )
             return apply_matching(w[pairs.partner], both)
 
-        return _mix(w, target, aligned, self.lam_min, generator)
+        return _mix(self, w, target, aligned, generator)
 
 
 def _mix(
+    settings: MixSettings,
     w: Weights,
     target: Target,
     partners: Callable[[Pairs], Weights],
-    lam_min: float,
     generator: torch.Generator,
 ) -> tuple[Weights, Target]:
     if len(w) < 2:
         return w, target
     pairs = draw_pairs(len(w), generator=generator, device=w.device)
-    uniform = torch.rand(len(w), generator=generator, device=w.device, dtype=w.dtype)
-    lam = lam_min + (1 - lam_min) * uniform
-    share = lam.to(target.dtype)[:, None]
-    mixed_target = share * target + (1 - share) * target[pairs.partner]
-    return lerp(w, partners(pairs), lam), mixed_target
-
-
-def _check_lam_min(mix: DirectMixUp | RandomisedMixUp | AlignedMixUp) -> None:
-    if not 0 <= mix.lam_min <= 1:
-        raise ValueError(
-            f"{type(mix).__name__} lam_min is {mix.lam_min}; it must be in [0, 1], the least "
-            f"share a network keeps of itself"
-        )
+    lam = draw_lam(settings, w, generator=generator)
+    hard = settings.hard_labels
+    return mixture(w, partners(pairs), target, target[pairs.partner], lam, hard_labels=hard)
