@@ -1,5 +1,7 @@
 """A dataset is read per split and selected by views and objects, balanced and nested."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,15 @@ def dataset(n_objects=12, n_views=3, n_classes=3, shuffle=0):
         rows = torch.randperm(n, generator=torch.Generator().manual_seed(shuffle))
     ids = rows // n_views
     weights = random_networks((2, 3, 1), n, dtype=torch.float32)[rows]
-    return InrDataset(weights, ids % n_classes, 100 + ids, rows % n_views, n_classes)
+    return InrDataset(
+        weights=weights,
+        labels=ids % n_classes,
+        object_ids=100 + ids,
+        views=rows % n_views,
+        n_classes=n_classes,
+        omega_0=30.0,
+        output_offset=0.5,
+    )
 
 
 def members(d):
@@ -29,6 +39,7 @@ def test_a_file_is_read_per_split(study):
     assert {name: len(d) for name, d in splits.items()} == {"train": 11, "val": 2, "test": 4}
     for name, d in splits.items():
         assert d.n_classes == 2
+        assert (d.omega_0, d.output_offset) == (30.0, 0.5)
         for row in range(len(d)):
             object_id, view = int(d.object_ids[row]), int(d.views[row])
             at = study.object_ids.tolist().index(object_id)
@@ -53,7 +64,7 @@ def test_index_mask_and_slice_agree():
         assert torch.equal(chosen.weights.flatten(), other.weights.flatten())
         assert members(chosen) == members(other)
     assert len(chosen) == 3
-    assert chosen.n_classes == 3
+    assert (chosen.n_classes, chosen.omega_0, chosen.output_offset) == (3, 30.0, 0.5)
 
 
 def test_everything_moves_to_a_device():
@@ -63,9 +74,9 @@ def test_everything_moves_to_a_device():
 
 
 def test_lengths_must_agree():
-    d = dataset()
-    with pytest.raises(ValueError, match="labels has 2 entries; 36 networks need 36"):
-        InrDataset(d.weights, d.labels[:2], d.object_ids[:2], d.views[:2], 3)
+    d, columns = dataset(), ("labels", "object_ids", "views")
+    with pytest.raises(ValueError, match="labels has 2 entries; 36 examples need 36"):
+        dataclasses.replace(d, **{k: getattr(d, k)[:2] for k in columns})
 
 
 def test_views_are_the_first_ones_in_their_order():
@@ -117,6 +128,29 @@ def test_the_objects_do_not_depend_on_the_views():
     one, three = d.select(views=1, objects=9), d.select(views=3, objects=9)
     assert set(one.object_ids.tolist()) == set(three.object_ids.tolist())
     assert len(three) == 3 * len(one)
+
+
+def test_the_order_of_two_objects_does_not_depend_on_the_others():
+    # Where all fits of an object failed, the images and the networks choose the same objects.
+    def order(d):
+        nested = [set(d.select(objects=k).object_ids.tolist()) for k in range(1, 30)]
+        return [(b - a).pop() for a, b in zip([set(), *nested], nested, strict=False)]
+
+    d = dataset(30, 1, 3)
+    before = order(d)
+    lost = before[4]
+    after = order(d[d.object_ids != lost])
+    for label in range(3):
+        expected = [i for i in before if (i - 100) % 3 == label and i != lost]
+        assert [i for i in after if (i - 100) % 3 == label][: len(expected)] == expected
+
+
+def test_what_a_model_must_know_of_the_networks():
+    assert dataset().input_settings == {
+        "layer_layout": (2, 3, 1),
+        "omega_0": 30.0,
+        "output_offset": 0.5,
+    }
 
 
 def test_selecting_changes_nothing():

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from weightspace.dataset.image_dataset import ImageDataset
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.weights import Weights
 
@@ -25,6 +26,26 @@ def make_inrs(objects, *, views=1, seed=0, first_id=0, n_classes=2):
         object_ids=torch.arange(first_id, first_id + objects).repeat_interleave(views),
         views=torch.arange(views).repeat(objects),
         n_classes=n_classes,
+        omega_0=30.0,
+        output_offset=0.5,
+    )
+
+
+def make_images(objects, *, seed=0, first_id=0, shape=(8, 8, 1)):
+    """Images of two classes: the upper or the lower half is brighter; the rest is noise."""
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.arange(objects) % 2
+    images = torch.randint(0, 100, (objects, *shape), generator=g)
+    half = shape[0] // 2
+    images[labels == 0, :half] += 80
+    images[labels == 1, half:] += 80
+    ids = torch.arange(first_id, first_id + objects)
+    return ImageDataset(
+        images=images.to(torch.uint8),
+        labels=labels,
+        object_ids=ids,
+        views=torch.zeros_like(ids),
+        n_classes=2,
     )
 
 
@@ -34,10 +55,25 @@ def inrs():
 
 
 @pytest.fixture
+def images():
+    return make_images
+
+
+@pytest.fixture
 def splits():
     """The three splits, with more views than a cell of the tests uses."""
     return {
         "train": make_inrs(16, views=4, seed=1),
         "val": make_inrs(8, views=2, seed=2, first_id=100),
         "test": make_inrs(6, views=2, seed=3, first_id=200),
+    }
+
+
+@pytest.fixture
+def pictures():
+    """The three splits of images."""
+    return {
+        "train": make_images(16, seed=1),
+        "val": make_images(8, seed=2, first_id=100),
+        "test": make_images(6, seed=3, first_id=200),
     }

@@ -15,7 +15,15 @@ from weightspace.train.supervised import predict
 def dataset():
     w = init_siren((2, 5, 4, 1), omega_0=30.0, generator=stream(0, "w"), batch_size=23)
     ids = torch.arange(23)
-    return InrDataset(w, ids % 3, ids, torch.zeros_like(ids), n_classes=3)
+    return InrDataset(
+        weights=w,
+        labels=ids % 3,
+        object_ids=ids,
+        views=torch.zeros_like(ids),
+        n_classes=3,
+        omega_0=30.0,
+        output_offset=0.5,
+    )
 
 
 @pytest.fixture

@@ -369,5 +369,5 @@ def test_settings_out_of_range_are_refused(inrs, setting, value, message):
 
 def test_an_empty_split_is_refused(inrs):
     nothing = inrs(8)[torch.arange(0)]
-    with pytest.raises(ValueError, match="validation INRs is 0"):
+    with pytest.raises(ValueError, match="validation examples is 0"):
         fit(Linear(), inrs(16), nothing)

@@ -1,12 +1,16 @@
-"""The mean and deviation of each tensor of a set of networks, and standardisation by them."""
+"""The mean and deviation of each tensor of a set of inputs, and standardisation by them."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from weightspace.weights import Weights
 
 __all__ = ["Statistics", "standardise", "tensor_statistics"]
+
+Inputs = TypeVar("Inputs", Weights, Tensor)
 
 # Below this share of the mean a deviation is float32 rounding of a constant.
 _CONSTANT = 1e-6
@@ -14,7 +18,7 @@ _CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Statistics:
-    """One mean and one deviation per tensor: of all weights, then of all biases.
+    """One mean and one deviation per tensor: of all weights, then of all biases; or of images.
 
     One number per tensor and not per entry, so that standardisation commutes with
     permutations of the neurons.
@@ -24,47 +28,58 @@ class Statistics:
     std: tuple[float, ...]
 
 
-def tensor_statistics(w: Weights) -> Statistics:
-    """The mean and deviation of each tensor over all its entries of all networks.
+def tensor_statistics(x: Weights | Tensor) -> Statistics:
+    """The mean and deviation of each tensor over all its entries of all examples.
 
     A tensor that is constant has the deviation 1: there is nothing to scale.
 
     Args:
-        w: at least one network.
+        x: at least one network, or one image as `(n, height, width, channels)`.
 
     Returns:
-        The statistics, in the order in which `w` yields its tensors.
+        The statistics, in the order in which `Weights` yields its tensors; one of each for
+        images.
 
     Raises:
-        ValueError: if there is no network.
+        ValueError: if there is no example.
     """
-    if not len(w):
-        raise ValueError("tensor_statistics needs at least one network; got none")
-    mean = [x.mean(dtype=torch.float64).item() for x in w]
-    centred = [x - m for x, m in zip(w, mean, strict=True)]
-    std = [x.square().mean(dtype=torch.float64).sqrt().item() for x in centred]
+    if not len(x):
+        raise ValueError("tensor_statistics needs at least one network or image; got none")
+    tensors = _tensors(x)
+    mean = [t.mean(dtype=torch.float64).item() for t in tensors]
+    centred = [t - m for t, m in zip(tensors, mean, strict=True)]
+    std = [t.square().mean(dtype=torch.float64).sqrt().item() for t in centred]
     scale = (1.0 if s <= _CONSTANT * abs(m) else s for m, s in zip(mean, std, strict=True))
     return Statistics(tuple(mean), tuple(scale))
 
 
-def standardise(w: Weights, statistics: Statistics) -> Weights:
+def standardise(x: Inputs, statistics: Statistics) -> Inputs:
     """(x - mean) / std, tensor by tensor.
 
     Args:
-        w: networks, or features with channels.
-        statistics: of networks of the same number of layers.
+        x: networks, features with channels, or images of any number type.
+        statistics: of networks of the same number of layers, or of images.
 
     Returns:
-        Networks of zero mean and unit deviation per tensor where `statistics` are theirs.
+        The same of zero mean and unit deviation per tensor where `statistics` are theirs.
 
     Raises:
         ValueError: if the number of tensors differs.
     """
-    n = len(w.weights)
-    if not len(statistics.mean) == len(statistics.std) == 2 * n:
+    n = len(_tensors(x))
+    if not len(statistics.mean) == len(statistics.std) == n:
+        what = f"networks of layer_layout {x.layer_layout}" if isinstance(x, Weights) else "images"
         raise ValueError(
             f"statistics hold {len(statistics.mean)} means and {len(statistics.std)} deviations; "
-            f"networks of layer_layout {w.layer_layout} need {2 * n} of each"
+            f"{what} need {n} of each"
         )
-    tensors = tuple((x - m) / s for x, m, s in zip(w, statistics.mean, statistics.std, strict=True))
-    return Weights(tensors[:n], tensors[n:])
+    pairs = zip(_tensors(x), statistics.mean, statistics.std, strict=True)
+    tensors = tuple((t - m) / s for t, m, s in pairs)
+    if isinstance(x, Tensor):
+        return tensors[0]
+    return Weights(tensors[: n // 2], tensors[n // 2 :])
+
+
+def _tensors(x: Weights | Tensor) -> tuple[Tensor, ...]:
+    """Those that each have a mean and a deviation of their own."""
+    return tuple(x) if isinstance(x, Weights) else (x,)

@@ -1,16 +1,16 @@
-"""Batch-norm statistics of the networks that a model is judged on, not of augmented ones."""
+"""Batch-norm statistics of the inputs that a model is judged on, not of augmented ones."""
 
 import torch
 from torch import nn
 
-from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
 
 __all__ = ["calibrate_norms"]
 
 
 def calibrate_norms(
-    model: nn.Module, dataset: InrDataset, statistics: Statistics, batch_size: int
+    model: nn.Module, dataset: Dataset, statistics: Statistics, batch_size: int
 ) -> None:
     """Measure the running statistics of every batch norm of `model` afresh on `dataset`.
 
@@ -20,11 +20,12 @@ def calibrate_norms(
 
     Args:
         model: the model, changed in place; one without batch norm is left alone.
-        dataset: un-augmented training INRs, at least 2.
+        dataset: un-augmented training examples, at least 2.
         statistics: as in training.
-        batch_size: the least number of INRs at a time.
+        batch_size: the least number of examples at a time.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d) and m.track_running_stats]
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    norms = [m for m in model.modules() if isinstance(m, kinds) and m.track_running_stats]
     if not norms:
         return
     was_training = model.training
@@ -37,10 +38,8 @@ def calibrate_norms(
     # At least batch_size at a time: one network alone has no variance.
     with torch.no_grad():
         n_chunks = max(1, len(dataset) // batch_size)
-        for index in torch.arange(len(dataset), device=dataset.weights.device).tensor_split(
-            n_chunks
-        ):
-            model(standardise(dataset.weights[index], statistics))
+        for index in torch.arange(len(dataset), device=dataset.device).tensor_split(n_chunks):
+            model(standardise(dataset.inputs[index], statistics))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(was_training)

@@ -1,4 +1,4 @@
-"""Supervised training of a classifier of networks, with selection on validation."""
+"""Supervised training of a classifier of networks or images, with selection on validation."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from weightspace.augment.compose import Augmentation, compose
+from weightspace.augment.compose import Augmentation
 from weightspace.augment.mixup import Mix
-from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.train.batches import batches
 from weightspace.train.calibrate import calibrate_norms
@@ -42,8 +42,8 @@ class History:
 
 def train_supervised(
     model: nn.Module,
-    train: InrDataset,
-    val: InrDataset,
+    train: Dataset,
+    val: Dataset,
     *,
     augment: Augmentation | None,
     mix: Mix | None,
@@ -66,15 +66,15 @@ def train_supervised(
     the mix, so that trainings from equal generators see the same batches whatever their scheme.
 
     Args:
-        model: maps standardised `Weights` to logits `(batch, classes)`; it ends in the state of
+        model: maps standardised inputs to logits `(batch, classes)`; it ends in the state of
             the last update, the selected one is in the result.
-        train: the INRs to learn from, on the model's device.
-        val: the INRs to select on, on the same device.
-        augment: applied to each batch; None for none.
-        mix: applied after `augment`, within the batch; None for none.
-        statistics: of the raw training INRs, for `standardise`.
+        train: the examples to learn from, on the model's device.
+        val: the examples to select on, on the same device.
+        augment: applied to each batch of networks; None for none, and for images.
+        mix: applied after `augment`; None for none, and for images.
+        statistics: of the raw training examples, for `standardise`.
         updates: the number of optimiser steps.
-        batch_size: INRs per step, and per step of the evaluation.
+        batch_size: examples per step, and per step of the evaluation.
         lr: the peak learning rate of AdamW; `warmup_cosine` gives its course.
         weight_decay: of AdamW.
         warmup: the number of updates over which the learning rate rises.
@@ -93,9 +93,8 @@ def train_supervised(
         ValueError: if a setting is out of its range or a dataset is empty.
     """
     _check(train, val, updates, batch_size, lr, weight_decay, warmup, evaluate_every)
-    device = train.weights.device
+    device = train.device
     order, subset, augment_stream, mix_stream, model_stream = _streams(generator, device)
-    augment = augment or compose(())
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
     seen = _subset(train, len(val), generator=subset)
     index_batches = batches(len(train), batch_size=batch_size, generator=order, device=device)
@@ -109,11 +108,12 @@ def train_supervised(
         model.train()
         for update in range(1, updates + 1):
             index = next(index_batches)
-            w = augment(train.weights[index], generator=augment_stream)
-            target = targets[index]
+            x, target = train.inputs[index], targets[index]
+            if augment is not None:
+                x = augment(x, generator=augment_stream)
             if mix is not None:
-                w, target = mix(w, target, generator=mix_stream)
-            loss = soft_cross_entropy(model(standardise(w, statistics)), target)
+                x, target = mix(x, target, generator=mix_stream)
+            loss = soft_cross_entropy(model(standardise(x, statistics)), target)
 
             optimizer.zero_grad()
             loss.backward()
@@ -143,14 +143,14 @@ def train_supervised(
 
 
 def predict(
-    model: nn.Module, dataset: InrDataset, statistics: Statistics, batch_size: int
+    model: nn.Module, dataset: Dataset, statistics: Statistics, batch_size: int
 ) -> Float[Tensor, "n classes"]:
-    """The logits of `model` in evaluation mode for each INR, `batch_size` at a time."""
+    """The logits of `model` in evaluation mode for each example, `batch_size` at a time."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         logits = [
-            model(standardise(dataset.weights[start : start + batch_size], statistics))
+            model(standardise(dataset.inputs[start : start + batch_size], statistics))
             for start in range(0, len(dataset), batch_size)
         ]
     model.train(was_training)
@@ -164,8 +164,8 @@ def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tup
 
 
 def _check(
-    train: InrDataset,
-    val: InrDataset,
+    train: Dataset,
+    val: Dataset,
     updates: int,
     batch_size: int,
     lr: float,
@@ -175,8 +175,8 @@ def _check(
 ) -> None:
     """Stop before training if a setting is out of its range."""
     for name, value, in_range, expected in (
-        ("the number of training INRs", len(train), len(train) > 0, "at least 1"),
-        ("the number of validation INRs", len(val), len(val) > 0, "at least 1"),
+        ("the number of training examples", len(train), len(train) > 0, "at least 1"),
+        ("the number of validation examples", len(val), len(val) > 0, "at least 1"),
         ("updates", updates, updates > 0, "at least 1"),
         ("batch_size", batch_size, batch_size > 0, "at least 1"),
         ("lr", lr, 0 < lr < math.inf, "positive and finite"),
@@ -210,10 +210,10 @@ def _global_rng_from(generator: torch.Generator) -> Iterator[None]:
         yield
 
 
-def _subset(dataset: InrDataset, size: int, *, generator: torch.Generator) -> InrDataset:
-    """At most `size` INRs of `dataset`, drawn without replacement, in their order."""
+def _subset(dataset: Dataset, size: int, *, generator: torch.Generator) -> Dataset:
+    """At most `size` examples of `dataset`, drawn without replacement, in their order."""
     chosen = torch.randperm(len(dataset), generator=generator)[:size].sort().values
-    chosen = chosen.to(dataset.weights.device)
+    chosen = chosen.to(dataset.device)
     return dataset[chosen]
 
 
@@ -231,7 +231,7 @@ def _require_finite(value: float, name: str) -> None:
     if not math.isfinite(value):
         raise DivergedError(
             f"{name} is {value}; it must be finite. Lower lr, lengthen warmup or set clip_norm; "
-            f"if it happens at the first update, look for non-finite weights in the dataset"
+            f"if it happens at the first update, look for non-finite inputs in the dataset"
         )
 
 
