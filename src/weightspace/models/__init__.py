@@ -1,6 +1,14 @@
-"""Models that read the weights of networks; `MODELS` names them."""
+"""Models that read the weights of networks, or for comparison images; dicts name them."""
 
 from weightspace.models.dws import DWSNet
 from weightspace.models.mlp import WeightMLP
+from weightspace.models.pixel_cnn import PixelCNN
+from weightspace.models.pixel_mlp import PixelMLP
+
+__all__ = ["MODELS", "PIXEL_MODELS"]
 
 MODELS = {"mlp": WeightMLP, "dws": DWSNet}
+"""Models of networks: they read standardised `Weights`."""
+
+PIXEL_MODELS = {"pixel_cnn": PixelCNN, "pixel_mlp": PixelMLP}
+"""Baselines on raw data: they read standardised images `(batch, height, width, channels)`."""
