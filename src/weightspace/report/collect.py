@@ -20,14 +20,17 @@ __all__ = [
 CELL = ["study", "cell"]
 """What names a cell; one metrics file describes one cell."""
 
-SETTING = ["study", "dataset", "model", "views", "objects", "updates"]
+SETTING = ["study", "dataset", "model", "views", "objects", "budget", "updates"]
 """What two cells share that are compared with one another: all but the scheme."""
 
-CELL_KEYS = ("study", "cell", "dataset", "model", "scheme", "views", "objects")
-ACCURACIES = ("train_accuracy", "val_accuracy", "test_accuracy")
+CELL_KEYS = (
+    *("study", "cell", "dataset", "inputs", "model", "scheme"),
+    *("views", "objects", "train_inrs", "budget", "n_classes"),
+)
+ACCURACIES = ("train_accuracy", "val_accuracy", "test_accuracy", "internal_accuracy")
 RUN_KEYS = ("seed", "updates", "best_update", *ACCURACIES, "test_loss", "seconds")
 ORIGIN_KEYS = ("device", "commit")
-TEXT = ("study", "cell", "dataset", "model", "scheme", "device", "commit")
+INPUTS = ("weights", "pixels")
 
 
 class ReportError(ValueError):
@@ -41,9 +44,10 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
         metrics_paths: one `metrics.json` per cell; the rows keep this order.
 
     Returns:
-        The columns study, cell, dataset, model, scheme, views, objects, seed, updates,
-        best_update, train_accuracy, val_accuracy, test_accuracy (fractions), test_loss,
-        seconds, device, commit.
+        The columns study, cell, dataset, inputs ("weights" or "pixels"), model, scheme, views,
+        objects, train_inrs, budget, n_classes, seed, updates, best_update, train_accuracy,
+        val_accuracy, test_accuracy, internal_accuracy (fractions; NaN where there are no
+        held-out views of training objects), test_loss, seconds, device, commit.
 
     Raises:
         ReportError: if a file is unreadable, lacks a key, holds an accuracy outside [0, 1],
@@ -63,7 +67,7 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
             versions.append(metrics["versions"].get("torch", "unknown"))
     if not rows:
         raise ReportError("no metrics file was given; the report needs at least one finished cell")
-    runs = pd.DataFrame(rows)
+    runs = pd.DataFrame(rows).astype({"internal_accuracy": float})
     _refuse_duplicates(runs, [*CELL, "seed"], origins)
     _refuse_duplicates(runs, [*SETTING, "scheme", "seed"], origins)
     _refuse_mixed_origins(runs, versions)
@@ -81,7 +85,7 @@ def collect_histories(
 
     Returns:
         One row per cell, seed and evaluation: the columns of the history files after
-        study, cell, dataset, model, scheme, views, objects, updates and best_update.
+        the columns of `collect_runs` that name the cell, updates and best_update.
 
     Raises:
         ReportError: if the lists differ in length, a column is missing, or a history
@@ -135,12 +139,17 @@ def _read_metrics(path: str | Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
     _require(metrics, (*CELL_KEYS, *ORIGIN_KEYS, "versions", "runs"), f"{path}")
+    if metrics["inputs"] not in INPUTS:
+        raise ReportError(
+            f"{path} has inputs = {metrics['inputs']!r}; it must be one of {', '.join(INPUTS)}"
+        )
     if not metrics["runs"]:
         raise ReportError(f"{path} lists no runs; train this cell again")
     for i, run in enumerate(metrics["runs"]):
         _require(run, RUN_KEYS, f"{path}: runs[{i}]")
         for key in ACCURACIES:
-            if not 0 <= run[key] <= 1:
+            unmeasured = key == "internal_accuracy" and run[key] is None
+            if not unmeasured and not 0 <= run[key] <= 1:
                 raise ReportError(
                     f"{path}: runs[{i}] has {key} = {run[key]}; "
                     "an accuracy is a fraction between 0 and 1"

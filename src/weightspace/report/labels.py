@@ -1,23 +1,34 @@
 """The words of tables and figures, derived from the names and numbers of the runs."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 __all__ = ["display_name", "setting_label", "varying", "with_labels"]
 
-# Words whose spelling cannot be derived; every other name is shown as it is.
-SPELLING = {"mlp": "MLP", "dws": "DWSNet", "mixup": "MixUp"}
+# Names and words whose spelling cannot be derived; every other name is shown as it is.
+NAMES = {
+    "fashion_mnist": "Fashion-MNIST",
+    "fashion_mnist_subset": "Fashion-MNIST subset",
+    "cifar10": "CIFAR-10",
+    "pixel_cnn": "CNN on pixels",
+    "pixel_mlp": "MLP on pixels",
+    "gaussian_noise": "Gaussian noise",
+    "self_mixup": "self-MixUp",
+}
+SPELLING = {"mlp": "MLP", "dws": "DWSNet", "cnn": "CNN", "mnist": "MNIST", "mixup": "MixUp"}
 
 NOUNS = {
     "views": ("view", "views"),
     "objects": ("object", "objects"),
-    "updates": ("update", "updates"),
+    "budget": ("× the updates", "× the updates"),
 }
-SERIES = ["study", "dataset"]
+SERIES = ("study", "dataset")
 
 
 def display_name(name: str) -> str:
     """The name of a model, scheme or dataset in words: "aligned_mixup" -> "aligned MixUp"."""
-    return " ".join(SPELLING.get(word, word) for word in name.split("_"))
+    return NAMES.get(name, " ".join(SPELLING.get(word, word) for word in name.split("_")))
 
 
 def setting_label(**counts: int) -> str:
@@ -25,22 +36,23 @@ def setting_label(**counts: int) -> str:
     words = []
     for key, count in counts.items():
         singular, plural = NOUNS[key]
-        words.append(f"{count:,} {singular if count == 1 else plural}")
+        space = "" if key == "budget" else " "
+        words.append(f"{count:,}{space}{singular if count == 1 else plural}")
     return ", ".join(words)
 
 
-def varying(frame: pd.DataFrame, columns: list[str]) -> list[str]:
+def varying(frame: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     """Those of `columns` that hold more than one value."""
     return [column for column in columns if frame[column].nunique() > 1]
 
 
-def with_labels(frame: pd.DataFrame) -> pd.DataFrame:
+def with_labels(frame: pd.DataFrame, names: Iterable[str] = SERIES) -> pd.DataFrame:
     """Add the text columns `series`, `setting` and `scheme_label`, which say only what differs.
 
-    `series` names the model (and study and dataset where there are several), `setting`
-    the views, objects and updates where there are several.
+    `series` names the model (and those of `names` of which there are several), `setting`
+    the views, objects and budget where there are several.
     """
-    names, numbers = varying(frame, SERIES), varying(frame, list(NOUNS))
+    names, numbers = varying(frame, names), varying(frame, NOUNS)
     series, settings = [], []
     for row in frame.to_dict("records"):
         series.append(", ".join(display_name(row[key]) for key in ["model", *names]))

@@ -1,7 +1,8 @@
 """Means, intervals and paired differences over seeds and over test objects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,21 @@ from scipy.special import ndtri, stdtrit
 
 from weightspace.report.collect import CELL, SETTING, ReportError
 
-__all__ = ["BASELINE", "Interval", "comparison", "mean_over_objects", "mean_over_seeds"]
+__all__ = [
+    "BASELINE",
+    "Interval",
+    "chance_level",
+    "comparison",
+    "mean_over_objects",
+    "mean_over_seeds",
+    "summary",
+]
 
 BASELINE = "none"
 """The scheme that the others are compared with: no augmentation."""
+
+NAMES = ["dataset", "inputs", "model", "scheme"]
+COUNTS = ["views", "objects", "train_inrs", "n_classes", "budget", "updates"]
 
 
 @dataclass(frozen=True)
@@ -71,38 +83,88 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
     """Compare the cells: one row each, the models together, otherwise in the order of `runs`.
 
     The paired difference is to the cell with the scheme "none" of the same setting (dataset,
-    model, views, objects, updates), over the seeds that both have; it is NaN for "none"
-    itself and where there is no such cell.
+    model, views, objects, budget, updates), over the seeds that both have; it is NaN for
+    "none" itself and where there is no such cell.
 
     Args:
         runs: as `collect_runs` returns.
         correctness: as `collect_correctness` returns; adds the intervals over test objects.
 
     Returns:
-        The columns study, cell, dataset, model, scheme, views, objects, updates, seeds,
-        test_accuracy, test_ci95, difference, difference_ci95, pairs, best_update, and with
-        `correctness` objects_ci95 and difference_objects_ci95. Accuracies are fractions,
-        every `_ci95` is a half-width.
+        The columns study, cell, dataset, inputs, model, scheme, views, objects, train_inrs,
+        n_classes, budget, updates, seeds, val_accuracy, test_accuracy, test_ci95, difference,
+        difference_ci95, pairs, best_update, and with `correctness` objects_ci95 and
+        difference_objects_ci95. Accuracies are fractions, every `_ci95` is a half-width.
 
     Raises:
         ReportError: if `correctness` lacks a cell.
     """
-    model = runs.groupby(["study", "dataset", "model"], sort=False).ngroup()
     rows = []
-    for _, cell in runs.loc[model.sort_values(kind="stable").index].groupby(CELL, sort=False):
+    for cell in _cells(runs):
         baseline = _baseline(runs, cell)
         accuracy = mean_over_seeds(cell["test_accuracy"])
         difference = mean_over_seeds(_paired(cell, baseline, "test_accuracy", ["seed"]))
-        row = cell.iloc[0][[*CELL, "dataset", "model", "scheme", "views", "objects", "updates"]]
         rows.append(
-            row.to_dict()
-            | {"seeds": accuracy.size, "test_accuracy": accuracy.mean}
+            _identity(cell)
+            | {"val_accuracy": float(cell["val_accuracy"].mean())}
+            | {"test_accuracy": accuracy.mean}
             | {"test_ci95": accuracy.half_width, "difference": difference.mean}
             | {"difference_ci95": difference.half_width, "pairs": difference.size}
             | {"best_update": float(cell["best_update"].mean())}
             | (_over_objects(correctness, cell, baseline) if correctness is not None else {})
         )
     return pd.DataFrame(rows)
+
+
+def summary(runs: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
+    """The mean and interval over seeds of several columns, one row per cell.
+
+    Args:
+        runs: as `collect_runs` returns, with further columns if so wished; the models stay
+            together, otherwise the order is that of `runs`.
+        values: columns of `runs`.
+
+    Returns:
+        The columns that `comparison` starts with, up to seeds, and for each value its mean and
+        the half-width of its 95 % interval: `test_accuracy` and `test_ci95`, `gap` and
+        `gap_ci95`.
+    """
+    rows = []
+    for cell in _cells(runs):
+        row = _identity(cell)
+        for value in values:
+            interval = mean_over_seeds(cell[value])
+            name = f"{value.removesuffix('_accuracy')}_ci95"
+            row |= {value: interval.mean, name: interval.half_width}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def chance_level(runs: pd.DataFrame) -> float:
+    """The accuracy of guessing, 1 / classes.
+
+    Raises:
+        ReportError: if the runs differ in their number of classes.
+    """
+    counts = sorted(runs["n_classes"].unique())
+    if len(counts) != 1:
+        raise ReportError(
+            f"the runs have {', '.join(map(str, counts))} classes; give those of one dataset"
+        )
+    return 1.0 / counts[0]
+
+
+def _cells(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The runs of each cell; the models together, otherwise in the order of `runs`."""
+    model = runs.groupby(["study", "dataset", "model"], sort=False).ngroup()
+    ordered = runs.loc[model.sort_values(kind="stable").index]
+    return (cell for _, cell in ordered.groupby(CELL, sort=False))
+
+
+def _identity(cell: pd.DataFrame) -> dict[str, Any]:
+    """What names a cell and what it was trained with."""
+    first = cell.iloc[0]
+    return {key: first[key] for key in [*CELL, *NAMES, *COUNTS]} | {"seeds": len(cell)}
 
 
 def _baseline(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:

@@ -7,19 +7,36 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import NullLocator, PercentFormatter
 
-__all__ = ["INK", "PALETTE", "QUIET", "colours", "message_figure", "percent_axis", "report_style"]
+__all__ = [
+    "INK",
+    "MARKERS",
+    "PALETTE",
+    "QUIET",
+    "WIDTH",
+    "colours",
+    "draw_chance",
+    "message_figure",
+    "percent_axis",
+    "report_style",
+    "size_axis",
+]
+
+WIDTH = 7.0
+"""Inches: the width of a printed page between its margins; figures are drawn at this size."""
 
 # Okabe and Ito 2008: told apart with any common colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, QUIET = "#222222", "#8a8a8a"
 
+MARKERS = "osDXPph"  # no triangles: those point beyond what is measured
+
 RC: dict[Any, Any] = {
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
+    "font.size": 9,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
-    "axes.labelsize": 10.5,
+    "axes.labelsize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": QUIET,
@@ -31,11 +48,13 @@ RC: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "legend.frameon": False,
-    "legend.fontsize": 10,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 6,
-    "savefig.dpi": 130,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "savefig.dpi": 200,
     "pdf.fonttype": 42,  # real letters, that can be searched and edited
 }
 
@@ -64,9 +83,23 @@ def percent_axis(axes: Axes, which: str) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
+def size_axis(axes: Axes, sizes: Iterable[int]) -> None:
+    """Make the x axis one of counts: doublings equally far apart, a tick at each count."""
+    ticks = sorted(set(sizes))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [f"{size:,}" for size in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def draw_chance(axes: Axes, chance: float, which: str = "y") -> None:
+    """Draw the accuracy of guessing as a dotted line across the axis `which` of accuracy."""
+    line = axes.axhline if which == "y" else axes.axvline
+    line(chance, color=QUIET, linestyle=":", linewidth=1.2)
+
+
 @report_style()
 def message_figure(message: str) -> Figure:
     """A figure that says why there is nothing to draw."""
-    figure = Figure(figsize=(7.0, 1.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.6), layout="constrained")
     figure.text(0.5, 0.5, message, ha="center", va="center", wrap=True)
     return figure

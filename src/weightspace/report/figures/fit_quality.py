@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from weightspace.report.fit_quality import fit_quality_table
-from weightspace.report.style import INK, PALETTE, report_style
+from weightspace.report.style import INK, PALETTE, WIDTH, report_style
 
 __all__ = ["fit_quality_figure"]
 
@@ -27,7 +27,7 @@ def fit_quality_figure(fits: pd.DataFrame) -> Figure:
     kept = fits[~fits["failed"]]
     psnr = kept["psnr"].to_numpy(dtype=float)
     edges = np.histogram_bin_edges(psnr[np.isfinite(psnr)], bins=BINS)  # an exact fit has inf dB
-    figure = Figure(figsize=(8.0, 0.8 + 1.8 * len(table)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.8 + 1.5 * len(table)), layout="constrained")
     panels = figure.subplots(len(table), 1, sharex=True, squeeze=False)[:, 0]
     for axes, row in zip(panels, table.to_dict("records"), strict=True):
         axes.hist(
@@ -35,7 +35,7 @@ def fit_quality_figure(fits: pd.DataFrame) -> Figure:
         )
         for value, dashes in ((row["psnr_min"], ":"), (row["psnr_median"], "--")):
             axes.axvline(value, color=INK, linestyle=dashes, linewidth=1.2)
-        axes.set_title(_title(row), fontsize=10.5, fontweight="normal", loc="left")
+        axes.set_title(_title(row), fontsize=9, fontweight="normal", loc="left")
         axes.set_ylabel("networks")
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         axes.grid(visible=False, axis="x")

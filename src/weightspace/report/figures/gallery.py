@@ -12,7 +12,7 @@ from weightspace.data.coordinates import grid
 from weightspace.data.objects import read_objects
 from weightspace.fit.quality import psnr
 from weightspace.report.collect import ReportError
-from weightspace.report.style import report_style
+from weightspace.report.style import WIDTH, report_style
 from weightspace.siren import siren
 from weightspace.store import Header, InrSet, read_columns, read_inrs
 
@@ -51,7 +51,9 @@ def gallery_figure(
     renderings = dict(zip(keys, images, strict=True))
     views = sorted(rows["view"].unique())[:n_views]
 
-    size = (0.5 + 1.15 * len(chosen), 0.2 + 1.35 * (1 + len(views)))
+    width = min(WIDTH, 0.4 + 0.83 * len(chosen))
+    cell = (width - 0.4) / len(chosen)
+    size = (width, 0.1 + (cell + 0.2) * (1 + len(views)))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1 + len(views), len(chosen), squeeze=False)
     for column, (object_id, (name, image)) in enumerate(originals.items()):
@@ -124,7 +126,7 @@ def _originals(path: Path, object_ids: list[int]) -> dict[int, tuple[str, np.nda
 
 def _show(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.imshow(image.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=9.5, fontweight="normal", pad=3)
+    axes.set_title(title, fontsize=8, fontweight="normal", pad=3)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 

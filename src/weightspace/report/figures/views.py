@@ -1,77 +1,117 @@
-"""The figure of accuracy against the number of views of each training object."""
+"""The figure of the views: internal and external generalisation, and views against objects."""
 
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from weightspace.report.labels import varying, with_labels
-from weightspace.report.statistics import BASELINE, mean_over_seeds
+from weightspace.report.figures.panels import panels
+from weightspace.report.figures.points import accuracy_limits, aside, draw_points
+from weightspace.report.labels import with_labels
+from weightspace.report.statistics import BASELINE, chance_level, summary
 from weightspace.report.style import (
     INK,
     QUIET,
     colours,
+    draw_chance,
     message_figure,
-    percent_axis,
     report_style,
+    size_axis,
 )
+from weightspace.report.views import MORE_OBJECTS, MORE_VIEWS, families
 
 __all__ = ["views_figure"]
 
-SEED: dict[str, Any] = {"markersize": 4, "markerfacecolor": "none", "markeredgewidth": 1.0}
+EXTERNAL, INTERNAL = "test_accuracy", "internal_accuracy"
+LOOKS: dict[str, dict[str, Any]] = {
+    EXTERNAL: {"linestyle": "-", "marker": "o"},
+    INTERNAL: {"linestyle": "--", "marker": "o", "markerfacecolor": "white"},
+    MORE_VIEWS: {"linestyle": "-", "marker": "s"},
+    MORE_OBJECTS: {"linestyle": "-.", "marker": "^"},
+}
+WORDS = {
+    EXTERNAL: "external: unseen objects",
+    INTERNAL: "internal: new views of training objects",
+    MORE_VIEWS: MORE_VIEWS,
+    MORE_OBJECTS: MORE_OBJECTS,
+}
 
 
 @report_style()
-def views_figure(runs: pd.DataFrame, *, chance: float = 0.1) -> Figure:
-    """Draw the test accuracy without augmentation against the views per training object.
+def views_figure(runs: pd.DataFrame) -> Figure:
+    """Draw accuracy without augmentation against the views per training object.
+
+    Panel (a) has the largest number of objects: accuracy on unseen objects and on new views of
+    the training objects. Panel (b), where there are smaller numbers too, compares training
+    sets of equally many networks on unseen objects: more views of the same objects, or more
+    objects, see `families`.
 
     Args:
         runs: as `collect_runs` returns; the scheme "none" is used.
-        chance: the accuracy of guessing, a fraction.
 
     Returns:
-        The figure; a line per model (and number of objects and updates where these vary).
+        The figure; a row of panels per dataset, a colour per model.
     """
     runs = runs[runs["scheme"] == BASELINE]
     if runs.empty:
-        return message_figure(f'No cell of this study has the scheme "{BASELINE}".')
-    runs = _with_lines(runs)
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-    axes = figure.subplots()
-    views = sorted(runs["views"].unique())
-    aside = 0.02 * (1 + max(views) - min(views))  # beside the mean, not below it
-    legend: list[Any] = []
-    for line, colour in colours(runs["line"]).items():
-        own = runs[runs["line"] == line]
-        axes.plot(own["views"] + aside, own["test_accuracy"], "o", color=colour, **SEED)
-        by_views = own.groupby("views")["test_accuracy"]
-        points = {int(str(v)): mean_over_seeds(accuracy) for v, accuracy in by_views}
-        bars = axes.errorbar(
-            list(points),
-            [interval.mean for interval in points.values()],
-            yerr=[interval.half_width for interval in points.values()],
-            fmt="o-",
-            color=colour,
-            capsize=4,
-            label=line,
-        )
-        legend.append(bars)
-    legend.append(Line2D([], [], marker="o", linestyle="none", color=INK, **SEED, label="one seed"))
-    legend.append(axes.axhline(chance, color=QUIET, linestyle=":", linewidth=1.2, label="chance"))
-    axes.set_xticks(views)
-    axes.set_xlim(min(views) - 0.5, max(views) + 0.5)
-    axes.set_xlabel("views of each training object")
-    axes.set_ylabel("test accuracy")
-    percent_axis(axes, "y")
-    figure.legend(handles=legend, loc="outside upper center", ncols=4)
+        return message_figure(f'No cell of this experiment has the scheme "{BASELINE}".')
+    points = _with_lines(summary(runs, [EXTERNAL, INTERNAL]))
+    palette = colours(points["line"])
+    shown: list[tuple[str, str, dict[str, pd.DataFrame]]] = []
+    for dataset, own in points.groupby("dataset", sort=False):
+        most = own[own["objects"] == own["objects"].max()]
+        measured = {EXTERNAL: most, INTERNAL: most[most[INTERNAL].notna()]}
+        shown.append((str(dataset), "(a) accuracy against views", measured))
+        if pair := families(own):
+            shown.append((str(dataset), "(b) equally many networks", pair))
+    figure, placed = panels([part[:2] for part in shown], ylabel="accuracy", height=2.3)
+    for axes, (dataset, _, lines) in zip(placed, shown, strict=True):
+        own = points[points["dataset"] == dataset]
+        _draw_lines(axes, lines, palette)
+        draw_chance(axes, chance_level(own))
+        axes.set_ylim(accuracy_limits(own, [EXTERNAL, INTERNAL], chance_level(own)))
+    used = {name for *_, lines in shown for name, line in lines.items() if len(line)}
+    figure.legend(handles=_legend(palette, used), loc="outside upper center", ncols=3)
     return figure
 
 
-def _with_lines(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the column `line`: the model and what else varies beside the views."""
-    labelled = with_labels(runs.assign(views=1))
-    setting = ", " + labelled["setting"]
-    several = bool(varying(labelled, ["setting"]))
-    line = labelled["series"] + (setting if several else "")
-    return runs.assign(line=line)
+def _with_lines(points: pd.DataFrame) -> pd.DataFrame:
+    """Add the column `line`: the model, and the budget where there are several."""
+    labelled = with_labels(points.assign(views=1, objects=1), ["study"])
+    parts = zip(labelled["series"], labelled["setting"], strict=True)
+    return points.assign(line=[", ".join(filter(None, part)) for part in parts])
+
+
+def _draw_lines(axes: Axes, lines: dict[str, pd.DataFrame], palette: dict[str, str]) -> None:
+    """Draw against views the two generalisations, or against networks the two families."""
+    against_views = EXTERNAL in lines
+    ticks: set[int] = set()
+    for name, points in lines.items():
+        for place, (line, own) in enumerate(points.groupby("line", sort=False)):
+            own = own.sort_values("views" if against_views else "train_inrs")
+            x = own["views"] if against_views else own["train_inrs"]
+            ticks |= set(x) if against_views else set(own["views"] * own["objects"])
+            draw_points(
+                axes,
+                x.to_numpy() * aside(place, len(palette)),
+                own,
+                name if against_views else EXTERNAL,
+                color=palette[str(line)],
+                **LOOKS[name],
+            )
+    size_axis(axes, ticks)
+    axes.set_xlabel("views of each training object" if against_views else "training networks")
+
+
+def _legend(palette: dict[str, str], used: set[str]) -> list[Line2D]:
+    return [
+        *(Line2D([], [], color=colour, label=line) for line, colour in palette.items()),
+        *(
+            Line2D([], [], color=INK, label=WORDS[name], **look)
+            for name, look in LOOKS.items()
+            if name in used
+        ),
+        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+    ]

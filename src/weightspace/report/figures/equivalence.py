@@ -1,0 +1,141 @@
+"""The figure of the data equivalence: accuracy against training-set size, and the factor."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from weightspace.report.figures.points import accuracy_limits, aside, draw_points
+from weightspace.report.labels import display_name, setting_label, varying
+from weightspace.report.statistics import BASELINE, chance_level
+from weightspace.report.style import (
+    INK,
+    MARKERS,
+    QUIET,
+    WIDTH,
+    colours,
+    draw_chance,
+    percent_axis,
+    report_style,
+    size_axis,
+)
+
+__all__ = ["equivalence_figure"]
+
+ABOVE, BELOW = 6, 7  # matplotlib's triangles that point up and down from their base
+BEYOND: dict[str, Any] = {"color": QUIET, "alpha": 0.18, "linewidth": 0}
+ROW = ["study", "dataset", "model", "views", "budget"]
+
+
+@report_style()
+def equivalence_figure(points: pd.DataFrame) -> Figure:
+    """Draw accuracy against training objects, and what each scheme is worth in more data.
+
+    A factor with a triangle is beyond what the sizes trained without augmentation can show, and
+    at least (pointing up) or at most (pointing down) as far from 1 as drawn; the grey areas
+    are beyond. The whisker of a factor is its 95 % bootstrap interval, cut at these areas.
+
+    Args:
+        points: as `equivalence_points` returns.
+
+    Returns:
+        The figure; a row of two panels per dataset and model, a colour and marker per scheme.
+    """
+    schemes = list(dict.fromkeys(points["scheme"]))
+    schemes.sort(key=lambda scheme: scheme != BASELINE)
+    palette = {BASELINE: INK} | colours(s for s in schemes if s != BASELINE)
+    rows = list(points.groupby(ROW, sort=False))
+    extra = varying(points, ["views", "budget"])
+    figure = Figure(figsize=(WIDTH, 0.8 + 2.6 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), 2, squeeze=False)
+    for (left, right), (_, own) in zip(grid, rows, strict=True):
+        own = own.sort_values("objects")
+        _draw_accuracies(left, own, palette)
+        _draw_factors(right, own, palette)
+        left.set_title(_title(own, varying(points, ["study", "dataset"]), extra), loc="left")
+        for axes in (left, right):
+            size_axis(axes, own["objects"])
+            axes.set_xlabel("training objects")
+    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _title(row: pd.DataFrame, names: list[str], numbers: list[str]) -> str:
+    first = row.iloc[0]
+    words = [display_name(first[key]) for key in [*names, "model"]]
+    return ", ".join([*words, *([setting_label(**{k: first[k] for k in numbers})] * bool(numbers))])
+
+
+def _draw_accuracies(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
+    chance = chance_level(points)
+    for place, (scheme, colour) in enumerate(palette.items()):
+        own = points[points["scheme"] == scheme]
+        x = own["objects"].to_numpy() * aside(place, len(palette))
+        draw_points(axes, x, own, "test_accuracy", color=colour, marker=_marker(place))
+    draw_chance(axes, chance)
+    axes.set_ylabel("test accuracy")
+    axes.set_ylim(accuracy_limits(points, ["test_accuracy"], chance))
+    percent_axis(axes, "y")
+
+
+def _draw_factors(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
+    ends = [1.0]
+    for place, (scheme, colour) in enumerate(palette.items()):
+        own = points[(points["scheme"] == scheme) & points["factor"].notna()]
+        x = own["objects"].to_numpy() * aside(place, len(palette), step=0.04)
+        y, low, high = (
+            own[key].clip(own["factor_least"], own["factor_most"]).to_numpy()
+            for key in ("factor", "factor_low", "factor_high")
+        )
+        look: dict[str, Any] = {"color": colour, "linestyle": "none"}
+        axes.vlines(x, low, high, color=colour, linewidth=1.0)
+        for marker, shown in (
+            (_marker(place), np.isfinite(own["factor"]) & (own["factor"] > 0)),
+            (ABOVE, own["factor"] == np.inf),
+            (BELOW, own["factor"] == 0),
+        ):
+            axes.plot(x[shown], y[shown], marker=marker, **look)
+        ends += [*y, *low[~np.isnan(low)], *high[~np.isnan(high)]]
+    axes.axhline(1.0, color=INK, linewidth=1.0)
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(min(*ends, 0.7) / 1.2, max(*ends, 1.4) * 1.2)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axes.set_ylabel("worth how many times the data")
+    _shade_beyond(axes, points["objects"].to_numpy(), points[points["scheme"] == BASELINE])
+
+
+def _shade_beyond(axes: Axes, sizes: np.ndarray, none: pd.DataFrame) -> None:
+    """Shade the factors that "none" was not trained with enough, or few enough, objects to show."""
+    if none.empty:
+        return
+    x = np.array([sizes.min() / 1.3, sizes.max() * 1.3])
+    low, high = axes.get_ylim()
+    most, least = none["objects"].max() / x, none["objects"].min() / x
+    axes.fill_between(x, most, np.maximum(high, most), **BEYOND)
+    axes.fill_between(x, np.minimum(low, least), least, **BEYOND)
+    axes.set_xlim(*x)
+    axes.set_ylim(low, high)
+
+
+def _marker(place: int) -> str:
+    return MARKERS[place % len(MARKERS)]
+
+
+def _legend(palette: dict[str, str]) -> list[Line2D | Patch]:
+    schemes = [
+        Line2D([], [], color=colour, marker=_marker(place), label=display_name(scheme))
+        for place, (scheme, colour) in enumerate(palette.items())
+    ]
+    triangle: dict[str, Any] = {"color": INK, "linestyle": "none"}
+    return [
+        *schemes,
+        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+        Line2D([], [], marker=ABOVE, label="at least", **triangle),
+        Line2D([], [], marker=BELOW, label="at most", **triangle),
+        Patch(label="cannot be measured", **BEYOND),
+    ]

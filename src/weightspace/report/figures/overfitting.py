@@ -1,0 +1,87 @@
+"""The figure of the overfitting: learning curves on weights, by views, and on pictures."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from weightspace.report.figures.panels import panels
+from weightspace.report.labels import display_name, setting_label, varying, with_labels
+from weightspace.report.statistics import chance_level
+from weightspace.report.style import INK, QUIET, colours, draw_chance, report_style
+
+__all__ = ["overfitting_figure"]
+
+CURVES: dict[str, Any] = {"train_accuracy": "--", "val_accuracy": "-"}
+
+
+@report_style()
+def overfitting_figure(histories: pd.DataFrame) -> Figure:
+    """Draw the accuracy on training and validation objects along the training.
+
+    The gap between the dashed and the full line of one colour is the overfitting. Lines are
+    means over seeds, bands reach from the lowest seed to the highest, the diamond is the mean
+    of the selected updates.
+
+    Args:
+        histories: as `collect_histories` returns.
+
+    Returns:
+        The figure; a row of panels per dataset, in it a panel for the weights at each number
+        of views and one for the pictures, a colour per model.
+    """
+    histories = with_labels(histories, ["study"]).assign(panel=_panel(histories))
+    histories = histories.sort_values(["inputs", "views"], ascending=[False, True], kind="stable")
+    palette = colours(histories["series"])
+    groups = list(histories.groupby(["dataset", "panel"], sort=False))
+    figure, placed = panels([key for key, _ in groups], ylabel="accuracy", height=1.9)
+    for axes, (_, panel) in zip(placed, groups, strict=True):
+        for series, own in panel.groupby("series", sort=False):
+            _draw_series(axes, own, palette[str(series)])
+        draw_chance(axes, chance_level(panel))
+        axes.set_xlabel("update")
+        axes.set_ylim(0.0, 1.02)
+    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _panel(histories: pd.DataFrame) -> list[str]:
+    """The panel of each row: what the models read, and the scheme and numbers that vary."""
+    weights = histories[histories["inputs"] == "weights"]
+    extra = varying(weights, ["objects", "budget"])
+    several = bool(varying(histories, ["scheme"]))
+    titles = []
+    for row in histories.to_dict("records"):
+        words = ["pictures"]
+        if row["inputs"] == "weights":
+            words = ["weights", setting_label(**{key: row[key] for key in ["views", *extra]})]
+        titles.append(", ".join(words + [display_name(row["scheme"])] * several))
+    return titles
+
+
+def _draw_series(axes: Axes, history: pd.DataFrame, colour: str) -> None:
+    for column, dashes in CURVES.items():
+        seeds = history.groupby("update")[column].agg(["mean", "min", "max"])
+        axes.plot(seeds.index, seeds["mean"], color=colour, linestyle=dashes)
+        axes.fill_between(seeds.index, seeds["min"], seeds["max"], color=colour, alpha=0.18, lw=0)
+    best = history[history["update"] == history["best_update"]]
+    axes.plot(
+        best["update"].mean(),
+        best["val_accuracy"].mean(),
+        marker="D",
+        color=colour,
+        markeredgecolor="white",
+    )
+
+
+def _legend(palette: dict[str, str]) -> list[Line2D]:
+    models = [Line2D([], [], color=colour, label=series) for series, colour in palette.items()]
+    return [
+        *models,
+        Line2D([], [], color=INK, linestyle=CURVES["train_accuracy"], label="training objects"),
+        Line2D([], [], color=INK, linestyle=CURVES["val_accuracy"], label="validation objects"),
+        Line2D([], [], color=INK, linestyle="none", marker="D", label="selected"),
+        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+    ]
