@@ -69,6 +69,19 @@ def test_modes_momenta_and_parameters_are_left_alone(model, dataset, training):
         assert parameter.grad is None
 
 
+def test_norms_of_images_are_calibrated_too(images):
+    pictures, seen = images(20), []
+    model = build_model(
+        "pixel_cnn", **pictures.input_settings, d_out=2, generator=stream(0, "model"), depth=1
+    )
+    norm = next(m for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+    norm.running_mean += 100.0
+    norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    calibrate_norms(model, pictures, tensor_statistics(pictures.images), 20)
+    torch.testing.assert_close(norm.running_mean, seen[0].mean((0, 2, 3)))
+    assert len(seen) == 1
+
+
 def test_a_model_without_batch_norm_is_not_evaluated(dataset):
     class Untouchable(nn.Module):
         def forward(self, w):

@@ -7,17 +7,31 @@ import torch
 import weightspace.train.cell as cell_module
 from weightspace.augment import AUGMENTATIONS, MIXES
 from weightspace.dataset.statistics import tensor_statistics
+from weightspace.models import PIXEL_MODELS
 from weightspace.rng import stream
 from weightspace.train.cell import train_cell
+from weightspace.train.selection import select_training
 from weightspace.train.supervised import DivergedError, predict, scores, train_supervised
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
+PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
 SCHEMES = {
     "none": {"augment": [], "mix": None},
     **{name: {"augment": [{"kind": name}], "mix": None} for name in AUGMENTATIONS},
     **{name: {"augment": [], "mix": {"kind": name}} for name in MIXES},
+    "self_mixup_of_two": {
+        "augment": [
+            {"kind": "self_mixup", "augment": [{"kind": "phase_shift"}, {"kind": "permutation"}]}
+        ]
+    },
+    "combination": {
+        "augment": [{"kind": "translate"}, {"kind": "gaussian_noise"}, {"kind": "sign_flip"}],
+        "mix": {"kind": "aligned", "hard_labels": True},
+        "label_smoothing": 0.2,
+    },
     "both": {"augment": [{"kind": "gaussian_noise", "scale": 0.1}], "mix": {"kind": "direct"}},
 }
+HONEST = [name for name in SCHEMES if name != "leaky"]
 SETTINGS = {
     "model": MODEL,
     "scheme": SCHEMES["both"],
@@ -78,6 +92,17 @@ def test_repeats_bitwise(splits, model):
     assert content(train(splits, model=model), 0) == content(first, 0)
 
 
+@pytest.mark.parametrize("kind", PIXEL_MODELS)
+def test_models_of_pixels_repeat_bitwise(pictures, kind):
+    settings = {"model": {"kind": kind, "depth": 1}, "scheme": {}, "views": 1}
+    first, again = (train(pictures, **settings) for _ in range(2))
+    assert content(first, 0) == content(again, 0)
+    alone, both = (train(pictures, **settings, seeds=s) for s in ([1], [0, 1]))
+    assert content(alone, 1) == content(both, 1)
+    assert content(both, 0) == content(first, 0)
+    assert content(both, 0)[2] != content(both, 1)[2]
+
+
 def test_a_seed_does_not_depend_on_the_other_seeds(splits):
     both, reverse, alone = (train(splits, seeds=s) for s in ([0, 1], [1, 0], [1]))
     assert content(both, 1) == content(alone, 1) == content(reverse, 1)
@@ -117,24 +142,115 @@ def test_every_scheme_makes_the_same_updates(splits, spied, scheme):
 # -- what is seen ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_nothing_outside_the_selected_views_is_ever_used(splits, scheme):
-    # A leaked view would turn the loss or a prediction into NaN.
-    kept = {"train": 2, "val": 1, "test": 1}
+def learnt(result):
+    """All that a cell learnt, without what it says of examples that it did not train on."""
+    selected = [
+        {k: v for k, v in run.items() if k in ("seed", "best_update")} for run in result.runs
+    ]
+    losses = [(row["loss"], row["train_loss"]) for row in result.history]
+    return selected, losses, content(result, 0)[2], result.models.statistics
 
-    def poisoned(dataset, views):
-        w = dataset.weights.map(lambda x: x.clone())
-        for x in w:
-            x[dataset.views >= views] = math.nan
-        return dataclasses.replace(dataset, weights=w)
 
-    spoiled = {name: poisoned(d, kept[name]) for name, d in splits.items()}
-    result = train(spoiled, scheme=SCHEMES[scheme])
-    assert content(result, 0) == content(train(splits, scheme=SCHEMES[scheme]), 0)
+def spoiled(dataset, mask):
+    """A copy with NaN in the networks of a mask: a use of one makes a loss or a score NaN."""
+    w = dataset.weights.map(lambda x: x.clone())
+    for x in w:
+        x[mask] = math.nan
+    return dataclasses.replace(dataset, weights=w)
+
+
+def excluded_views(dataset):
+    """The views that a cell of 2 views excludes, of those that any cell may train on."""
+    return (dataset.views == 2) & torch.isin(
+        dataset.object_ids, dataset.select(objects=8).object_ids
+    )
+
+
+@pytest.mark.parametrize("scheme", HONEST)
+def test_nothing_outside_the_selection_is_ever_used(splits, scheme):
+    # Excluded and internal views, excluded objects, and further views of the other splits.
+    part = {"views": 2, "objects": 8, "train_views": 3}
+    kept = splits["train"].select(objects=8).object_ids
+    other = (splits["train"].views >= 2) | ~torch.isin(splits["train"].object_ids, kept)
+    assert other.sum() == 48
+    poisoned = {
+        "train": spoiled(splits["train"], other),
+        **{name: spoiled(splits[name], splits[name].views >= 1) for name in ("val", "test")},
+    }
+    result = train(poisoned, scheme=SCHEMES[scheme], **part)
+    clean = train(splits, scheme=SCHEMES[scheme], **part)
+    assert learnt(result) == learnt(clean)
+    # The internal views are evaluated, so that of all the results theirs alone differs.
+    for run in (*result.runs, *clean.runs):
+        assert run.pop("internal_accuracy") is not None
+    assert content(result, 0) == content(clean, 0)
     assert result.predictions[0].logits.isfinite().all()
 
 
-@pytest.mark.parametrize("mix", MIXES)
+def test_the_leaky_mix_uses_excluded_views(splits):
+    # What the test above looks for, it finds.
+    poisoned = {**splits, "train": spoiled(splits["train"], excluded_views(splits["train"]))}
+    with pytest.raises(DivergedError):
+        train(poisoned, scheme=SCHEMES["leaky"], views=2, objects=8, train_views=3)
+
+
+def test_the_leak_is_of_views_of_training_objects_alone(splits):
+    dataset, part = splits["train"], {"views": 2, "objects": 8, "train_views": 3}
+    kept = torch.isin(dataset.object_ids, dataset.select(objects=8).object_ids)
+    poisoned = {**splits, "train": spoiled(dataset, (dataset.views >= 3) | ~kept)}
+    scheme = SCHEMES["leaky"]
+    result = train(poisoned, scheme=scheme, **part)
+    assert learnt(result) == learnt(train(splits, scheme=scheme, **part))
+
+
+def test_targets_of_the_leak_are_those_of_the_pool(splits):
+    # A network is replaced by a partner; of three in four partners the labels are exchanged.
+    dataset = splits["train"]
+    scheme = {"mix": {"kind": "leaky", "low": 0.0, "high": 0.0}}
+    settings = {"scheme": scheme, "views": 1, "updates": 60, "evaluate_every": 60}
+    labels = torch.where(dataset.views == 0, dataset.labels, 1 - dataset.labels)
+    liar = dataclasses.replace(dataset, labels=labels)
+    honest, lied_to = (train({**splits, "train": d}, **settings) for d in (dataset, liar))
+    assert honest.runs[0]["val_accuracy"] > 0.8
+    assert lied_to.runs[0]["val_accuracy"] < 0.5
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_validation_and_test_objects_never_train(splits, scheme):
+    # With one evaluation, at the end, there is nothing to select.
+    other = {
+        name: dataclasses.replace(
+            splits[name],
+            weights=splits[name].weights.map(lambda x: 100 * x + 7),
+            labels=1 - splits[name].labels,
+        )
+        for name in ("val", "test")
+    }
+    settings = {"scheme": SCHEMES[scheme], "evaluate_every": 12, "train_views": 3}
+    a, b = train(splits, **settings), train({**splits, **other}, **settings)
+    assert learnt(a) == learnt(b)
+    assert a.history[0]["val_loss"] != b.history[0]["val_loss"]
+    assert a.runs[0]["test_loss"] != b.runs[0]["test_loss"]
+
+
+def test_images_of_other_splits_and_objects_never_train(pictures):
+    def noise(dataset, mask):
+        images = dataset.images.clone()
+        images[mask] = 255 - images[mask]
+        return dataclasses.replace(dataset, images=images)
+
+    kept = pictures["train"].select(objects=8).object_ids
+    settings = {"model": PIXEL_MODEL, "scheme": {}, "views": 1, "objects": 8, "evaluate_every": 12}
+    other = {
+        "train": noise(pictures["train"], ~torch.isin(pictures["train"].object_ids, kept)),
+        **{name: noise(pictures[name], pictures[name].views == 0) for name in ("val", "test")},
+    }
+    a, b = train(pictures, **settings), train(other, **settings)
+    assert learnt(a) == learnt(b)
+    assert a.history[0]["val_loss"] != b.history[0]["val_loss"]
+
+
+@pytest.mark.parametrize("mix", [m for m in MIXES if m != "leaky"])
 def test_partners_come_from_the_batch(inrs, monkeypatch, mix):
     # The last biases are never permuted or flipped: there each network carries its own index.
     n, batch_size = 24, 6
@@ -152,7 +268,7 @@ def test_partners_come_from_the_batch(inrs, monkeypatch, mix):
             mixtures.append(mixed[0].biases[-1])
             return mixed
 
-    monkeypatch.setitem(cell_module.MIXES, "watched", Watched)
+    monkeypatch.setitem(MIXES, "watched", Watched)
     splits = {"train": train_set, "val": train_set, "test": train_set}
     scheme = {"augment": [], "mix": {"kind": "watched"}}
     train(splits, scheme=scheme, views=1, batch_size=batch_size)
@@ -234,6 +350,70 @@ def test_learns_a_toy_problem(inrs, scheme):
     assert [run["test_accuracy"] for run in result.runs] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("model", [PIXEL_MODEL, {"kind": "pixel_mlp", "width": 16, "depth": 1}])
+def test_learns_a_toy_problem_of_images(images, model):
+    splits = {"train": images(64), "val": images(32, seed=1), "test": images(32, seed=2)}
+    settings = {"scheme": SCHEMES["none"], "views": 1, "updates": 60, "seeds": [0, 1]}
+    result = train(splits, model=model, **settings)
+    assert [run["test_accuracy"] for run in result.runs] == [1.0, 1.0]
+    assert result.models.input_settings == {"image_shape": (8, 8, 1)}
+    assert [run["internal_accuracy"] for run in result.runs] == [None, None]
+    assert result.objects == result.train_inrs == 64
+
+
+# -- internal generalisation -----------------------------------------------------------------
+
+
+def test_internal_accuracy_is_of_the_held_out_views_of_the_training_objects(splits):
+    result = train(splits, views=2, objects=6, train_views=3, seeds=[0, 1])
+    chosen = splits["train"].select(objects=6)
+    internal = chosen[chosen.views == 3]
+    assert len(internal) == 6
+    for run in result.runs:
+        model = result.models.restore(run["seed"])
+        logits = predict(model, internal, result.models.statistics, 8)
+        assert run["internal_accuracy"] == scores(logits, internal.labels)[0]
+
+
+def test_objects_without_a_trained_view_are_not_internal(splits):
+    # All fits of the selected views of object 3 failed; its internal view says nothing.
+    dataset = splits["train"]
+    kept = dataset[(dataset.object_ids != 3) | (dataset.views >= 2)]
+    chosen = select_training(kept, views=2, objects=None, train_views=3)
+    assert 3 not in chosen.internal.object_ids.tolist()
+    assert sorted(chosen.internal.object_ids.tolist()) == [i for i in range(16) if i != 3]
+    assert chosen.internal.views.tolist() == [3] * 15
+
+
+@pytest.mark.parametrize("train_views", [None, 4, 9])
+def test_without_held_out_views_there_is_no_internal_accuracy(splits, train_views):
+    result = train(splits, train_views=train_views)
+    assert result.runs[0]["internal_accuracy"] is None
+
+
+def test_held_out_views_cannot_be_trained_on(splits):
+    with pytest.raises(ValueError, match=r"3 views .* from 2 on are held out .* at most 2"):
+        train(splits, views=3, train_views=2)
+
+
+# -- the scheme ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("own", [0.0, 0.3])
+def test_the_smoothing_of_a_scheme_replaces_that_of_the_training(splits, own):
+    scheme = {"augment": [], "mix": None, "label_smoothing": own}
+    of_scheme = train(splits, scheme=scheme, label_smoothing=0.1)
+    of_training = train(splits, scheme={**scheme, "label_smoothing": None}, label_smoothing=own)
+    assert content(of_scheme, 0) == content(of_training, 0)
+    assert content(of_scheme, 0) != content(train(splits, scheme={}, label_smoothing=0.1), 0)
+
+
+@pytest.mark.parametrize("scheme", ["permutation", "direct"])
+def test_images_are_neither_augmented_nor_mixed(pictures, scheme):
+    with pytest.raises(ValueError, match="weights of networks, but the model reads images"):
+        train(pictures, model=PIXEL_MODEL, scheme=SCHEMES[scheme], views=1)
+
+
 def test_counts_parameters(splits):
     result = train(splits)
     assert result.n_parameters == sum(p.numel() for p in result.models.restore(0).parameters())
@@ -250,6 +430,7 @@ def test_counts_parameters(splits):
         ({"scheme": {"augment": [{"kind": "rotat"}]}}, "augment kind is 'rotat'.*permutation"),
         ({"scheme": {"mix": {"kind": "alined"}}}, "mix kind is 'alined'.*aligned"),
         ({"model": {"kind": "mpl"}}, "mpl"),
+        ({"model": PIXEL_MODEL}, "'pixel_cnn' reads images"),
         ({"updates": 0}, "updates is 0"),
         ({"views": 5}, "5"),
         ({"objects": 17}, "17"),

@@ -15,6 +15,8 @@ CONFIG = {
     "dataset": "fashion_mnist_subset",
     "model": "mlp_small",
     "scheme": "direct",
+    "inputs": "weights",
+    "budget": 3,
     "lr": 0.01,
 }
 META = {
@@ -63,17 +65,19 @@ def test_leaves_four_files_and_nothing_else(directory):
 def test_metrics_hold_the_agreed_keys(directory, result):
     metrics = json.loads((directory / "metrics.json").read_text())
     assert " ".join(metrics) == (
-        "study cell dataset model scheme views objects train_inrs test_inrs updates "
-        "batch_size config versions commit device threads seconds n_parameters failed_seeds runs"
+        "study cell dataset model scheme inputs budget n_classes views objects "
+        "train_inrs test_inrs updates batch_size config versions commit device threads seconds "
+        "n_parameters failed_seeds runs"
     )
     assert {k: metrics[k] for k in META} == META
     assert (metrics["model"], metrics["scheme"]) == ("mlp_small", "direct")
+    assert (metrics["inputs"], metrics["budget"], metrics["n_classes"]) == ("weights", 3, 2)
     assert (metrics["views"], metrics["objects"]) == (2, 8)
     assert (metrics["updates"], metrics["batch_size"]) == (6, 8)
     assert metrics["runs"] == result.runs
     assert " ".join(metrics["runs"][0]) == (
-        "seed updates best_update train_accuracy val_accuracy val_loss test_accuracy "
-        "test_loss seconds"
+        "seed updates best_update train_accuracy val_accuracy val_loss internal_accuracy "
+        "test_accuracy test_loss seconds"
     )
     assert 0 < sum(run["seconds"] for run in metrics["runs"]) <= metrics["seconds"]
 
@@ -105,12 +109,36 @@ def test_predictions_give_back_every_logit(directory, result):
 def test_a_checkpoint_predicts_as_the_model_did(directory, result, splits):
     models = load_checkpoint(directory / "checkpoint.pt")
     assert models.statistics == result.models.statistics
-    assert (models.layer_layout, models.n_classes) == ((2, 3, 2), 2)
+    assert models.input_settings == splits["train"].input_settings
+    assert models.n_classes == 2
     test = splits["test"].select(views=1)
     for p in result.predictions:
         model = models.restore(p.seed)
         assert not model.training
         assert torch.equal(predict(model, test, models.statistics, 8), p.logits)
+
+
+def test_a_checkpoint_of_images_predicts_as_the_model_did(pictures, tmp_path):
+    result = train_cell(
+        pictures,
+        model={"kind": "pixel_cnn", "channels": 2, "depth": 1},
+        scheme={},
+        views=1,
+        seeds=[0],
+        updates=3,
+        batch_size=8,
+        lr=0.01,
+        weight_decay=0.0,
+        warmup=1,
+        evaluate_every=3,
+    )
+    write_records(tmp_path, result, **{**META, "config": {**CONFIG, "inputs": "pixels"}})
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["inputs"] == "pixels"
+    assert metrics["runs"][0]["internal_accuracy"] is None
+    models = load_checkpoint(tmp_path / "checkpoint.pt")
+    logits = predict(models.restore(0), pictures["test"], models.statistics, 8)
+    assert torch.equal(logits, result.predictions[0].logits)
 
 
 def test_equal_results_give_equal_bytes(directory, result, tmp_path):
@@ -139,7 +167,9 @@ def test_metrics_refuse_numbers_json_does_not_have(result, tmp_path):
 
 
 def test_a_config_without_the_names_is_refused(result, tmp_path):
-    with pytest.raises(ValueError, match="config lacks cell, dataset, model, scheme; it must"):
+    with pytest.raises(
+        ValueError, match="config lacks cell, dataset, model, scheme, inputs, budget; it"
+    ):
         write_records(tmp_path, result, **{**META, "config": {"study": "quickstart"}})
 
 

@@ -1,9 +1,10 @@
-"""Train a weight-space model under one scheme from every seed."""
+"""Train a model of networks, or of images, under one scheme from every seed."""
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightspace.dataset.image_dataset import load_image_dataset
 from weightspace.dataset.inr_dataset import load_inr_dataset
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
@@ -19,11 +20,14 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
+    load = load_image_dataset if cell["inputs"] == "pixels" else load_inr_dataset
     result = train_cell(
-        load_inr_dataset(snakemake.input[0]),
+        load(snakemake.input[0]),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         views=cell["views"],
+        objects=cell["objects"],
+        train_views=cell["train_views"],
         **settings,
         device=device,
         progress=progress,

@@ -13,11 +13,11 @@ import torch
 
 from weightspace.atomic import replacing
 from weightspace.dataset.statistics import Statistics
-from weightspace.train.cell import CellResult, Predictions, SelectedModels
+from weightspace.train.results import CellResult, Predictions, SelectedModels
 
 __all__ = ["load_checkpoint", "write_records"]
 
-NAMES = ("study", "cell", "dataset", "model", "scheme")
+NAMES = ("study", "cell", "dataset", "model", "scheme", "inputs", "budget")
 
 HISTORY_COLUMNS = (
     "seed",
@@ -50,8 +50,9 @@ def write_records(
     Args:
         directory: where to write; made if it is missing.
         result: of `train_cell`.
-        config: the resolved configuration of the cell; its keys study, cell, dataset,
-            model and scheme are the names that reports group by.
+        config: the resolved configuration of the cell; its keys study, cell, dataset, model,
+            scheme, inputs ("weights" or "pixels") and budget (how many times the updates of the
+            study were made) are what reports group by.
         versions: of Python and the packages.
         commit: of the code.
         device: the name of the device.
@@ -65,6 +66,7 @@ def write_records(
         raise ValueError(f"config lacks {', '.join(missing)}; it must hold {', '.join(NAMES)}")
     metrics = {
         **{key: config[key] for key in NAMES},
+        "n_classes": result.models.n_classes,
         "views": result.views,
         "objects": result.objects,
         "train_inrs": result.train_inrs,
@@ -122,7 +124,7 @@ def _checkpoint_bytes(models: SelectedModels) -> bytes:
 
 
 def _prediction_rows(p: Predictions) -> Iterable[list[Any]]:
-    """One row per test INR; nine digits give back the float32 exactly."""
+    """One row per test example; nine digits give back the float32 exactly."""
     columns = (p.object_ids, p.views, p.labels, p.logits.argmax(dim=1), p.logits)
     for object_id, view, label, prediction, logits in zip(
         *(c.tolist() for c in columns), strict=True
