@@ -1,12 +1,15 @@
 """The models that a config can name; a test keeps their settings like the constructors."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from weightspace.config.types import Count, NonNegative, Positive, Strict
 
 __all__ = ["ModelConfig"]
+
+DropoutShare = Annotated[float, Field(ge=0, lt=1)]
+T = TypeVar("T", bound=Strict)
 
 
 class MlpConfig(Strict):
@@ -31,6 +34,56 @@ class DwsConfig(Strict):
     neuron_channels: Count = 32
     network_channels: Count = 64
     head_width: Count = 128
+    batch_norm: bool = False
 
 
-ModelConfig = Annotated[MlpConfig | DwsConfig, Field(discriminator="kind")]
+class GraphTransformerConfig(Strict):
+    """Relational attention on the network's graph (weightspace.models.graph_transformer)."""
+
+    kind: Literal["graph_transformer"]
+    lr: Positive
+    weight_decay: NonNegative
+    depth: Annotated[int, Field(ge=2)] = 4
+    heads: Count = 8
+    d_node: Count = 64
+    d_edge: Count = 32
+    d_attention: Count = 128
+    node_hidden: Count = 128
+    edge_hidden: Count = 64
+    dropout: DropoutShare = 0.2
+    probes: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "GraphTransformerConfig":
+        return _require_multiple(self, "d_attention")
+
+
+class RowTransformerConfig(Strict):
+    """A plain transformer on the rows of weights (weightspace.models.row_transformer)."""
+
+    kind: Literal["row_transformer"]
+    lr: Positive
+    weight_decay: NonNegative
+    depth: Count = 4
+    heads: Count = 4
+    width: Count = 64
+    hidden: Count = 128
+    dropout: DropoutShare = 0.1
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "RowTransformerConfig":
+        return _require_multiple(self, "width")
+
+
+def _require_multiple(section: T, name: str) -> T:
+    """Check that the channels of attention can be shared out among the heads."""
+    value, heads = getattr(section, name), getattr(section, "heads")
+    if value % heads:
+        raise ValueError(f"{name} is {value}; it must be a multiple of heads, which is {heads}")
+    return section
+
+
+ModelConfig = Annotated[
+    MlpConfig | DwsConfig | GraphTransformerConfig | RowTransformerConfig,
+    Field(discriminator="kind"),
+]
