@@ -75,15 +75,41 @@ class RowTransformerConfig(Strict):
         return _require_multiple(self, "width")
 
 
+class PixelCnnConfig(Strict):
+    """A small convolutional network on the pixels (weightspace.models.pixel_cnn)."""
+
+    kind: Literal["pixel_cnn"]
+    lr: Positive
+    weight_decay: NonNegative
+    channels: Count = 32
+    depth: Count = 3
+
+
+class PixelMlpConfig(Strict):
+    """A plain MLP on the pixels (weightspace.models.pixel_mlp)."""
+
+    kind: Literal["pixel_mlp"]
+    lr: Positive
+    weight_decay: NonNegative
+    width: Count = 256
+    depth: Count = 2
+
+
 def _require_multiple(section: T, name: str) -> T:
     """Check that the channels of attention can be shared out among the heads."""
-    value, heads = getattr(section, name), getattr(section, "heads")
+    given = section.model_dump()
+    value, heads = given[name], given["heads"]
     if value % heads:
         raise ValueError(f"{name} is {value}; it must be a multiple of heads, which is {heads}")
     return section
 
 
 ModelConfig = Annotated[
-    MlpConfig | DwsConfig | GraphTransformerConfig | RowTransformerConfig,
+    MlpConfig
+    | DwsConfig
+    | GraphTransformerConfig
+    | RowTransformerConfig
+    | PixelCnnConfig
+    | PixelMlpConfig,
     Field(discriminator="kind"),
 ]
