@@ -8,7 +8,8 @@ import pytest
 from weightspace.data import sources
 from weightspace.data.cut_bundled import cut
 from weightspace.data.debian import DebianPackage
-from weightspace.data.images import load_bundled_fashion_mnist, load_images
+from weightspace.data.fashion_mnist import load_bundled_fashion_mnist
+from weightspace.data.images import load_images
 
 pytestmark = [
     pytest.mark.network,

@@ -3,8 +3,7 @@ import struct
 import numpy as np
 import pytest
 
-from weightspace.data.idx import IdxError
-from weightspace.data.images import read_idx
+from weightspace.data.idx import IdxError, read_idx
 
 
 def idx_bytes(array):

@@ -1,14 +1,18 @@
+import hashlib
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import weightspace.data
-from weightspace.data import images
+from weightspace.config.data import DatasetConfig
+from weightspace.data import fashion_mnist
 from weightspace.data.archive import ArchiveError, read_npz, write_npz
-from weightspace.data.checksums import ChecksumError
-from weightspace.data.images import IMAGE_SETS, load_bundled_fashion_mnist, load_images
+from weightspace.data.checksums import ChecksumError, DataFile
+from weightspace.data.fashion_mnist import load_bundled_fashion_mnist
+from weightspace.data.images import IMAGE_SETS, load_images
 from weightspace.data.sources import FILES, SOURCES
 
 BUNDLED = Path(weightspace.data.__file__).parent / "bundled"
@@ -50,14 +54,14 @@ def test_the_bundle_is_small_and_licensed():
 @pytest.mark.parametrize("damage", ["pixel", "label", "bytes"])
 def test_a_damaged_bundle_is_refused(tmp_path, monkeypatch, damage):
     path = tmp_path / "fashion_mnist.npz"
-    shutil.copy(images.BUNDLED, path)
+    shutil.copy(fashion_mnist.BUNDLED, path)
     if damage == "bytes":
         path.write_bytes(path.read_bytes()[:-5000])
     else:
         arrays = read_npz(path, ("images", "labels", "object_ids"))
         arrays["images" if damage == "pixel" else "labels"].flat[7] += 1
         write_npz(path, arrays)
-    monkeypatch.setattr(images, "BUNDLED", path)
+    monkeypatch.setattr(fashion_mnist, "BUNDLED", path)
     with pytest.raises(ArchiveError, match=r"fashion_mnist\.npz.* is damaged"):
         load_bundled_fashion_mnist()
 
@@ -65,23 +69,69 @@ def test_a_damaged_bundle_is_refused(tmp_path, monkeypatch, damage):
 def test_sets_are_loaded_by_name(tmp_path):
     assert len(load_images("fashion_mnist_subset")) == 6000
     assert len(load_images("fashion_mnist_subset", tmp_path)) == 6000
-    with pytest.raises(ValueError, match="unknown image set 'mnist'; the sets are fashion_mnist"):
-        load_images("mnist")
-    with pytest.raises(ValueError, match="needs the directory"):
-        load_images("fashion_mnist")
+    with pytest.raises(ValueError, match="unknown image set 'mnits'; the sets are fashion_mnist"):
+        load_images("mnits")
+    for name in set(IMAGE_SETS) - {"fashion_mnist_subset"}:
+        with pytest.raises(ValueError, match=f"'{name}' needs the directory"):
+            load_images(name)
+
+
+def test_only_a_folder_is_resized(tmp_path):
+    for name in set(IMAGE_SETS) - {"folder"}:
+        with pytest.raises(ValueError, match="has its own size and channels"):
+            load_images(name, tmp_path, size=(8, 8), channels=1)
+    for given in ({"size": (8, 8)}, {"channels": 3}, {}):
+        with pytest.raises(ValueError, match="a folder needs size and channels"):
+            load_images("folder", tmp_path, **given)
 
 
 def test_every_fetched_set_has_files_and_sources():
     assert set(FILES) == set(SOURCES) <= set(IMAGE_SETS)
+    for name, places in SOURCES.items():
+        assert len(places) >= 2, f"{name} needs a source besides the official one"
 
 
-def test_a_missing_file_of_the_full_set_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte is missing; fetch"):
-        load_images("fashion_mnist", tmp_path)
+def test_the_sets_of_the_config_are_those_of_the_package():
+    sources = get_args(DatasetConfig.model_fields["source"].annotation)
+    assert set(sources) == {*IMAGE_SETS, "inrs"}
 
 
-def test_a_wrong_file_of_the_full_set_is_refused(tmp_path):
-    for file in FILES["fashion_mnist"]:
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_of_a_full_set_is_named(tmp_path, name):
+    first = FILES[name][0].name
+    with pytest.raises(FileNotFoundError, match=rf"{first} is missing; fetch\('{name}', dir"):
+        load_images(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_wrong_file_of_a_full_set_is_refused(tmp_path, name):
+    for file in FILES[name]:
         (tmp_path / file.name).write_bytes(b"\0\0\x08\x01\0\0\0\0")
-    with pytest.raises(ChecksumError, match=r"train-images.*expected 47040016 bytes, got 8 bytes"):
-        load_images("fashion_mnist", tmp_path)
+    first = FILES[name][0]
+    with pytest.raises(ChecksumError, match=rf"{first.name}.*expected {first.size} bytes, got 8"):
+        load_images(name, tmp_path)
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx_files_become_a_set(tmp_path, monkeypatch, name):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (7, 4)]
+    labels = [rng.integers(0, 10, n, dtype=np.uint8) for n in (7, 4)]
+    contents = [idx(a) for pair in zip(pictures, labels, strict=True) for a in pair]
+    files = []
+    for file, content in zip(FILES[name], contents, strict=True):
+        (tmp_path / file.name).write_bytes(content)
+        files.append(DataFile(file.name, hashlib.md5(content).hexdigest(), len(content)))
+    monkeypatch.setitem(FILES, name, tuple(files))
+    full = load_images(name, tmp_path)
+    assert full.name == name
+    np.testing.assert_array_equal(full.images, np.concatenate(pictures))
+    np.testing.assert_array_equal(full.labels, np.concatenate(labels))
+    assert full.labels.dtype == full.object_ids.dtype == np.int64
+    assert full.object_ids.tolist() == list(range(11))
+    assert full.official_split.tolist() == ["train"] * 7 + ["test"] * 4
+    assert len(full.classes) == 10

@@ -6,7 +6,7 @@ import torch
 
 from weightspace.data.archive import ArchiveError
 from weightspace.data.coordinates import grid
-from weightspace.data.images import ImageSet
+from weightspace.data.image_set import ImageSet
 from weightspace.data.objects import (
     Objects,
     read_objects,

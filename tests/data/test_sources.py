@@ -139,5 +139,5 @@ def test_a_source_that_lies_is_not_believed(use, tmp_path):
 
 
 def test_an_unknown_dataset_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="unknown dataset 'mnist'; fetch knows fashion_mnist"):
-        fetch("mnist", tmp_path)
+    with pytest.raises(ValueError, match="unknown dataset 'mnits'; fetch knows fashion_mnist"):
+        fetch("mnits", tmp_path)

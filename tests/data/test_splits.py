@@ -135,6 +135,69 @@ def test_every_object_can_be_used():
     assert sorted(np.concatenate([split["train"], split["val"]])) == list(range(12))
 
 
+def proportions(labels, official, seed=0, **sizes):
+    return stratified_split(labels, official, **sizes, seed=seed, balance="proportional")
+
+
+@st.composite
+def uneven_pools(draw):
+    """Labels and splits of classes of any size, and counts up to all there is."""
+    sizes = draw(
+        st.lists(st.tuples(st.integers(1, 40), st.integers(1, 20)), min_size=1, max_size=6)
+    )
+    rows = [(c, t) for c, n in enumerate(sizes) for t in (False, True) for _ in range(n[t])]
+    rows = draw(st.permutations(rows))
+    labels = np.array([c for c, _ in rows])
+    official = np.where([t for _, t in rows], "test", "train")
+    n_train, n_test = (sum(n[t] for n in sizes) for t in (False, True))
+    train = draw(st.integers(0, n_train))
+    val, test = draw(st.integers(0, n_train - train)), draw(st.integers(0, n_test))
+    return labels, official, {"train": train, "val": val, "test": test}
+
+
+@settings(max_examples=100, deadline=None)
+@given(uneven_pools(), st.integers(0, 2**32))
+def test_proportional_splits_break_no_law_but_equality(pool, seed):
+    labels, official, sizes = pool
+
+    def split(labels, official, *, seed, **sizes):
+        return proportions(labels, official, seed, **sizes)
+
+    assert faults(split, *pool, seed) <= {"balance"}
+    chosen = proportions(labels, official, seed, **sizes)
+    for name, home in (("train", "train"), ("val", "train"), ("test", "test")):
+        pooled = np.bincount(labels[official == home])
+        share = pooled / pooled.sum()
+        counts = np.bincount(labels[chosen[name]], minlength=len(share))
+        slack = 0.5 + share * len(share) / 2
+        assert (abs(counts - sizes[name] * share) <= slack + 1e-9).all()
+
+
+def test_proportional_counts_follow_the_set_where_equal_ones_do_not():
+    labels = np.repeat([0, 1], [900, 100])
+    chosen = proportions(labels, np.repeat("train", 1000), train=500, val=100, test=0)
+    assert np.bincount(labels[chosen["train"]]).tolist() == [450, 50]
+    assert np.bincount(labels[chosen["val"]]).tolist() == [90, 10]
+
+
+def test_all_of_an_uneven_set_can_be_used():
+    labels, official = np.repeat([0, 1, 2], [7, 4, 2]), np.repeat("train", 13)
+    chosen = proportions(labels, official, train=9, val=4, test=0)
+    assert sorted(np.concatenate([chosen["train"], chosen["val"]])) == list(range(13))
+    with pytest.raises(ValueError, match=r"train 10 \+ val 4\): 14 asked, 13 there"):
+        proportions(labels, official, train=10, val=4, test=0)
+
+
+def test_equal_splits_are_what_they_always_were():
+    # Studies are reproducible: the same seed chooses the same objects in every version.
+    labels = np.arange(40) % 4
+    official = np.where(np.arange(40) < 28, "train", "test")
+    split = stratified_split(labels, official, train=6, val=5, test=5, seed=3)
+    assert split["train"].tolist() == [20, 17, 10, 23, 24, 13]
+    assert split["val"].tolist() == [0, 21, 2, 7, 12]
+    assert split["test"].tolist() == [28, 29, 30, 35, 32]
+
+
 def test_nonsense_is_refused():
     labels, official = np.zeros(4, int), np.repeat("train", 4)
     with pytest.raises(ValueError, match="val is -1"):

@@ -1,13 +1,16 @@
 import gzip
 import hashlib
+import io
 import socket
+import tarfile
 
 import numpy as np
 import pytest
 
 from weightspace.data.checksums import ChecksumError, DataFile
+from weightspace.data.tarball import Members
 from weightspace.data.unpack import UnpackError
-from weightspace.data.web import DownloadError, GzipAtUrl, download
+from weightspace.data.web import DownloadError, GzipAtUrl, TarAtUrl, download
 
 CONTENT = np.random.default_rng(0).bytes(500_000)  # several chunks, incompressible
 
@@ -144,3 +147,61 @@ def test_a_checksum_mismatch_names_the_file_and_its_origin(server, tmp_path):
         GzipAtUrl(server.url)([expected], tmp_path, progress=lambda *_: None)
     for word in ("one", f"{server.url}/one.gz", expected.md5, got):
         assert word in str(caught.value)
+
+
+def tar_gz(members):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+ARCHIVE = {"d/readme": b"?", "d/one": CONTENT, "d/two": b"2" * 1000}
+FILES = [data_file("one", CONTENT), data_file("two", b"2" * 1000)]
+
+
+def test_an_archive_is_unpacked_and_verified(server, tmp_path):
+    server.files["all.tar.gz"] = tar_gz(ARCHIVE)
+    source, calls = TarAtUrl(f"{server.url}/all.tar.gz", Members("d"), limit=10**6), []
+    source(FILES, tmp_path, progress=lambda *call: calls.append(call))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        "one": CONTENT,
+        "two": b"2" * 1000,
+    }
+    assert calls[-1] == (501_000, 501_000)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+def test_a_broken_download_of_an_archive_goes_on(server, tmp_path):
+    whole = tar_gz(ARCHIVE)
+    server.files["all.tar.gz"], server.stop_after = whole, 1000
+    source = TarAtUrl(f"{server.url}/all.tar.gz", Members("d"), limit=10**6, timeout=5.0)
+    with pytest.raises(DownloadError, match="ended after 1000 of"):
+        source(FILES, tmp_path, progress=lambda *_: None)
+    assert (tmp_path / "all.tar.gz.part").read_bytes() == whole[:1000]
+    server.stop_after = None
+    source(FILES, tmp_path, progress=lambda *_: None)
+    assert {p.name for p in tmp_path.iterdir()} == {"one", "two"}
+    assert server.requests[-1] == ("all.tar.gz", "bytes=1000-")
+
+
+@pytest.mark.parametrize(
+    ("served", "error", "message"),
+    [
+        (tar_gz({**ARCHIVE, "d/one": CONTENT[:-1] + b"?"}), ChecksumError, "one from http"),
+        (tar_gz({**ARCHIVE, "d/one": CONTENT + b"?"}), UnpackError, "more than the 500000 bytes"),
+        (tar_gz({"d/two": b"2" * 1000}), UnpackError, "lacks d/one"),
+        (tar_gz(ARCHIVE)[:-5000], UnpackError, "damaged or truncated"),
+        (b"<html>blocked</html>", UnpackError, "damaged or truncated"),
+    ],
+    ids=["changed", "longer", "lacking", "truncated", "html"],
+)
+def test_a_wrong_archive_leaves_nothing_unverified(server, tmp_path, served, error, message):
+    server.files["all.tar.gz"] = served
+    source = TarAtUrl(f"{server.url}/all.tar.gz", Members("d"), limit=10**6)
+    with pytest.raises(error, match=message):
+        source(FILES, tmp_path, progress=lambda *_: None)
+    assert {p.name for p in tmp_path.iterdir()} <= {"two"}

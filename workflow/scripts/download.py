@@ -1,4 +1,4 @@
-"""Fetch a dataset that is not bundled."""
+"""Fetch a source that is not bundled."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,6 @@ from weightspace.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-dataset = snakemake.wildcards["dataset"]
-with job(f"download {dataset}", snakemake.log[0]) as progress:
-    fetch(dataset, Path(snakemake.params["directory"]), progress=progress)
+source = snakemake.wildcards["source"]
+with job(f"download {source}", snakemake.log[0]) as progress:
+    fetch(source, Path(snakemake.params["directory"]), progress=progress)

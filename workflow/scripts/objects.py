@@ -11,7 +11,15 @@ from weightspace.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("objects", snakemake.log[0]):
+dataset = snakemake.wildcards["dataset"]
+with job(f"objects of {dataset}", snakemake.log[0]) as progress:
     settings = dict(snakemake.params["dataset"])
-    images = load_images(settings.pop("name"), Path(snakemake.params["directory"]))
+    source, path = settings.pop("source"), settings.pop("path")
+    images = load_images(
+        source,
+        Path(path or f"{snakemake.params['downloads']}/{source}"),
+        size=settings.pop("size"),
+        channels=settings.pop("channels"),
+        progress=progress,
+    )
     write_objects(Path(snakemake.output[0]), select_objects(images, **settings))

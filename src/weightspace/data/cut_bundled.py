@@ -1,7 +1,7 @@
 """Cut the bundled subset of Fashion-MNIST: `python -m weightspace.data.cut_bundled DIRECTORY`.
 
 DIRECTORY holds, or is given, the full set. Run it only to change the subset; then state the
-digest that it prints as `BUNDLED_SHA256` in images.py.
+digest that it prints as `BUNDLED_SHA256` in fashion_mnist.py.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from weightspace.data.archive import write_npz
-from weightspace.data.images import BUNDLED, content_digest, load_fashion_mnist
+from weightspace.data.fashion_mnist import BUNDLED, content_digest, load_fashion_mnist
 from weightspace.data.selection import select_objects
 from weightspace.data.sources import fetch
 

@@ -1,16 +1,26 @@
 """The choice of the objects of a study from a set of images."""
 
+from typing import Literal
+
 import numpy as np
 
-from weightspace.data.images import ImageSet
+from weightspace.data.image_set import ImageSet
 from weightspace.data.objects import Objects
 from weightspace.data.splits import stratified_split
 
 __all__ = ["select_objects"]
 
 
-def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed: int) -> Objects:
-    """Choose class-balanced objects of each split, as `stratified_split` does.
+def select_objects(
+    image_set: ImageSet,
+    *,
+    train: int,
+    val: int,
+    test: int,
+    seed: int,
+    balance: Literal["equal", "proportional"] = "equal",
+) -> Objects:
+    """Choose objects of each split, stratified by class, as `stratified_split` does.
 
     Args:
         image_set: what to choose from.
@@ -18,6 +28,7 @@ def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed
         val: the number of validation objects, other ones of the official training split.
         test: the number of test objects, of the official test split.
         seed: the seed of the choice.
+        balance: "equal" counts of the classes, or "proportional" to those in the set.
 
     Returns:
         The objects, sorted by object_id.
@@ -32,6 +43,7 @@ def select_objects(image_set: ImageSet, *, train: int, val: int, test: int, seed
         val=val,
         test=test,
         seed=seed,
+        balance=balance,
     )
     positions = np.concatenate(list(chosen.values()))
     splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
-__all__ = ["UnpackError", "gunzip", "tar_members"]
+__all__ = ["UnpackError", "gunzip", "pieces", "tar_members"]
 
 _CHUNK = 1 << 20
 
@@ -16,28 +16,36 @@ class UnpackError(ValueError):
     """An archive that is damaged, or that does not hold what it should."""
 
 
-def gunzip(compressed: BufferedIOBase, target: Path, *, size: int) -> None:
-    """Decompress a gzip stream into a file of at most `size` bytes.
+def pieces(content: BufferedIOBase, size: int) -> Iterator[bytes]:
+    """Read a stream out of an archive, piece by piece.
 
     Args:
-        compressed: the stream.
-        target: the file to write.
-        size: the most bytes that the content may have; more is refused while it is read, so
-            that an archive made to fill the disk cannot.
+        content: the stream.
+        size: the most bytes that it may have; more is refused while it is read, so that an
+            archive made to fill the disk cannot.
+
+    Raises:
+        UnpackError: if the archive is damaged, truncated or longer than `size`.
+    """
+    read = 0
+    try:
+        while chunk := content.read(_CHUNK):
+            read += len(chunk)
+            if read > size:
+                raise UnpackError(f"the archive holds more than the {size} bytes expected")
+            yield chunk
+    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error) as error:
+        raise UnpackError(f"the archive is damaged or truncated: {error}") from error
+
+
+def gunzip(compressed: BufferedIOBase, target: Path, *, size: int) -> None:
+    """Decompress a gzip stream into a file of at most `size` bytes.
 
     Raises:
         UnpackError: if the stream is damaged, truncated or longer than `size`.
     """
-    written = 0
-    try:
-        with gzip.open(compressed) as content, target.open("wb") as out:
-            while chunk := content.read(_CHUNK):
-                written += len(chunk)
-                if written > size:
-                    raise UnpackError(f"the archive holds more than the {size} bytes expected")
-                out.write(chunk)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnpackError(f"the gzip archive is damaged or truncated: {error}") from error
+    with gzip.open(compressed) as content, target.open("wb") as out:
+        out.writelines(pieces(content, size))
 
 
 def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, BufferedIOBase]]:
@@ -64,7 +72,7 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, Buffe
                 if name in names:
                     yield name, _content(archive, member)
                     found.add(name)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error
     if lacking := sorted(set(names) - found):
         raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")

@@ -10,9 +10,10 @@ from urllib.request import Request, urlopen
 
 from weightspace.atomic import replacing
 from weightspace.data.checksums import DataFile, verify
+from weightspace.data.tarball import Unpack, place
 from weightspace.data.unpack import gunzip
 
-__all__ = ["DownloadError", "GzipAtUrl", "download", "part_path"]
+__all__ = ["DownloadError", "GzipAtUrl", "TarAtUrl", "download"]
 
 _CHUNK = 1 << 18
 _RANGE_NOT_SATISFIABLE = 416
@@ -62,7 +63,8 @@ class GzipAtUrl:
 
     def _get(self, file: DataFile, directory: Path, report: Callable[[int, int], None]) -> None:
         """Download, unpack and verify one file."""
-        url, part = f"{self.url}/{file.name}.gz", part_path(directory, file)
+        name = f"{file.name}.gz"
+        url, part = f"{self.url}/{name}", directory / f"{name}.part"
         limit = file.size + _SLACK
         download(url, part, limit=limit, timeout=self.timeout, progress=report)
         try:
@@ -73,9 +75,48 @@ class GzipAtUrl:
             part.unlink()
 
 
-def part_path(directory: Path, file: DataFile) -> Path:
-    """Where an unfinished download of a file lies."""
-    return directory / f"{file.name}.gz.part"
+@dataclass(frozen=True)
+class TarAtUrl:
+    """A source: all files in one tar archive.
+
+    Attributes:
+        url: the archive.
+        unpack: how the files lie in it.
+        limit: the most bytes to download.
+        timeout: as of `GzipAtUrl`.
+    """
+
+    url: str
+    unpack: Unpack
+    limit: int
+    timeout: float = 10.0
+
+    @property
+    def title(self) -> str:
+        """The place, for messages."""
+        return self.url
+
+    def __call__(
+        self, files: list[DataFile], directory: Path, *, progress: Callable[[int, int], None]
+    ) -> None:
+        """Put each of `files` into `directory`, decompressed and verified.
+
+        Raises:
+            DownloadError: if the download fails; what has come stays in a `.part` file.
+            ChecksumError: if the content is not the published one; the `.part` file is removed.
+            UnpackError: if the archive is damaged; the `.part` file is removed.
+        """
+        part = directory / f"{self.url.rsplit('/', 1)[-1]}.part"
+        total = sum(file.size for file in files)
+
+        def report(n: int, of: int) -> None:
+            progress(total * n // of, total)
+
+        download(self.url, part, limit=self.limit, timeout=self.timeout, progress=report)
+        try:
+            place(part, self.unpack, files, directory, origin=self.url, progress=lambda *_: None)
+        finally:
+            part.unlink()
 
 
 def download(
