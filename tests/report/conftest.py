@@ -1,4 +1,4 @@
-"""Made-up results with realistic shapes: 2 models x 9 cells x 3 seeds."""
+"""Made-up results with realistic shapes, by default 2 models x 9 cells x 3 seeds."""
 
 import json
 from collections.abc import Callable
@@ -19,9 +19,11 @@ SCHEMES = {  # gain over "none" in accuracy, and how much of the overfitting sta
     "mixup_randomised": (0.01, 0.5),
     "mixup_aligned": (0.02, 0.5),
     "mixup_aligned_signed": (0.025, 0.5),
+    "mixup_leaky": (0.035, 0.4),
 }
-CELLS = [(scheme, 1) for scheme in SCHEMES] + [("none", 4)]
-UPDATES, EVERY, N_TEST, N_CLASSES = 1000, 100, 200, 10
+LEVELS = {"mlp": 0.2, "pixel_cnn": 0.75, "pixel_mlp": 0.65}
+CELLS = [(scheme, 1) for scheme in SCHEMES if scheme != "mixup_leaky"] + [("none", 4)]
+UPDATES, EVERY, N_TEST, N_CLASSES, OBJECTS = 1000, 100, 200, 10, 1500
 
 
 @dataclass
@@ -32,11 +34,14 @@ class Files:
     histories: list[Path] = field(default_factory=list)
     predictions: list[Path] = field(default_factory=list)
 
+    def __add__(self, other: "Files") -> "Files":
+        return Files(*(getattr(self, k) + getattr(other, k) for k in vars(self)))
 
-def _history(seed: int, test_accuracy: float, overfit: float, rng: Any) -> pd.DataFrame:
-    update = np.arange(EVERY, UPDATES + 1, EVERY)
+
+def _history(seed: int, test_accuracy: float, overfit: float, budget: int, rng: Any) -> Any:
+    update = np.arange(EVERY, UPDATES + 1, EVERY) * budget
     rise = 1 - np.exp(-update / 250)
-    val = 0.1 + (test_accuracy - 0.1) * rise - 0.03 * overfit * (update / UPDATES) ** 2
+    val = 0.1 + (test_accuracy - 0.1) * rise - 0.03 * overfit * (update / UPDATES) ** 2 / budget
     train = val + overfit * 0.5 * (update / UPDATES)
     rows = {"seed": seed, "update": update, "epoch": update / 25, "lr": 1e-3, "loss": 2 - rise}
     rows |= {"train_accuracy": np.clip(train + rng.normal(0, 0.004, len(update)), 0, 1)}
@@ -52,38 +57,58 @@ def _predictions(seed: int, test_accuracy: float, rng: Any) -> pd.DataFrame:
     return frame.assign(logit_0=0.0)
 
 
-def _run(history: pd.DataFrame, test_accuracy: float, seed: int) -> dict[str, Any]:
+def _run(history: pd.DataFrame, test_accuracy: float, seed: int, internal: float) -> dict[str, Any]:
     best = history.loc[history["val_accuracy"].idxmax()]
     return {
         "seed": seed,
-        "updates": UPDATES,
+        "updates": int(history["update"].max()),
         "best_update": int(best["update"]),
         "train_accuracy": best["train_accuracy"],
         "val_accuracy": best["val_accuracy"],
         "val_loss": best["val_loss"],
         "test_accuracy": test_accuracy,
         "test_loss": 1.8,
+        "internal_accuracy": min(1.0, internal),
         "seconds": 12.5,
     }
+
+
+def _level(model: str, scheme: str, views: int, objects: int, budget: int) -> float:
+    """A test accuracy that grows with the data, the budget and the scheme's gain."""
+    gain = SCHEMES.get(scheme, (0.01, 0.7))[0] * (1 + 0.3 * (budget - 1))
+    growth = 0.02 * np.log2(views) + 0.03 * np.log2(objects / OBJECTS)
+    return LEVELS.get(model, 0.4) + gain + growth + 0.004 * (budget - 1)
 
 
 def write_cell(
     root: Path, model: str, scheme: str, views: int, seeds: list[int], **changes: Any
 ) -> tuple[Path, Path, Path]:
-    """Write the three files of one cell; `changes` replace entries of the metrics."""
+    """Write the three files of one cell; `changes` replace entries of the metrics.
+
+    `levels` sets the test accuracies of the seeds.
+    """
+    objects, budget = changes.get("objects", OBJECTS), changes.get("budget", 1)
+    dataset = changes.get("dataset", "fashion_mnist_subset")
+    pixels = model.startswith("pixel")
     cell = f"{model}-{scheme}-{views}views"
+    cell += f"-{objects}objects" * ("objects" in changes) + f"-{budget}x" * (budget > 1)
+    cell = f"{dataset}-{cell}" if "dataset" in changes else cell
     rng = np.random.default_rng([len(model), len(scheme), views])
-    gain, overfit = SCHEMES[scheme]
-    level = {"mlp": 0.2}.get(model, 0.4) + gain + 0.04 * (views - 1) / 3
+    level = _level(model, scheme, views, objects, budget)
+    overfit = SCHEMES.get(scheme, (0.01, 0.7))[1] / views
+    levels = changes.pop("levels", level + rng.normal(0, 0.008, len(seeds)))
     runs, histories, predictions = [], [], []
-    for seed in seeds:
-        accuracy = round((level + rng.normal(0, 0.008)) * N_TEST) / N_TEST
-        histories.append(_history(seed, accuracy, overfit / views, rng))
+    for seed, accuracy in zip(seeds, levels, strict=True):
+        accuracy = round(accuracy * N_TEST) / N_TEST
+        histories.append(_history(seed, accuracy, overfit, budget, rng))
         predictions.append(_predictions(seed, accuracy, rng))
-        runs.append(_run(histories[-1], accuracy, seed))
-    metrics = {"study": "made_up", "cell": cell, "dataset": "fashion_mnist_subset"}
-    metrics |= {"model": model, "scheme": scheme, "views": views, "objects": 1500}
-    metrics |= {"updates": UPDATES, "batch_size": 64, "config": {}, "versions": {"torch": "2.13.0"}}
+        runs.append(_run(histories[-1], accuracy, seed, accuracy + 0.15 / views))
+        runs[-1]["internal_accuracy"] = None if pixels else runs[-1]["internal_accuracy"]
+    metrics = {"study": "made_up", "cell": cell, "dataset": dataset}
+    metrics |= {"inputs": "pixels" if pixels else "weights", "model": model, "scheme": scheme}
+    metrics |= {"views": views, "objects": objects, "train_inrs": objects * views}
+    metrics |= {"budget": budget, "n_classes": N_CLASSES, "updates": UPDATES * budget}
+    metrics |= {"batch_size": 64, "config": {}, "versions": {"torch": "2.13.0"}}
     metrics |= {"commit": "0" * 40, "device": "cpu", "threads": 1, "seconds": 40.0}
     metrics |= {"n_parameters": 1000, "runs": runs} | changes
     folder = root / metrics["study"] / metrics["cell"]

@@ -12,9 +12,9 @@ from weightspace.report.collect import (
 from weightspace.report.saving import save_csv
 
 COLUMNS = [
-    *("study", "cell", "dataset", "model", "scheme", "views", "objects", "seed", "updates"),
-    *("best_update", "train_accuracy", "val_accuracy", "test_accuracy", "test_loss", "seconds"),
-    *("device", "commit"),
+    *("study", "cell", "dataset", "inputs", "model", "scheme", "views", "objects", "train_inrs"),
+    *("budget", "n_classes", "seed", "updates", "best_update", "train_accuracy", "val_accuracy"),
+    *("test_accuracy", "internal_accuracy", "test_loss", "seconds", "device", "commit"),
 ]
 
 
@@ -48,7 +48,30 @@ def test_csv_gives_the_same_table_back(make_files, tmp_path):
     )
 
 
-@pytest.mark.parametrize("key", ["scheme", "commit", "runs"])
+def test_internal_accuracy_is_nan_where_nothing_was_measured(make_files):
+    files = make_files(models=("mlp", "pixel_cnn"), cells=[("none", 1)])
+    runs = collect_runs(files.metrics).set_index("model")
+    assert runs.loc["pixel_cnn", "internal_accuracy"].isna().all()
+    assert runs.loc["mlp", "internal_accuracy"].between(0, 1).all()
+    assert set(runs.loc["pixel_cnn", "inputs"]) == {"pixels"}
+    _edit(files.metrics[0], lambda m: m["runs"][0].update(val_accuracy=None))
+    with pytest.raises(ReportError, match="val_accuracy = None; an accuracy is a fraction"):
+        collect_runs(files.metrics)
+
+
+def test_unknown_inputs(make_files):
+    path = make_files(cells=[("none", 1)], inputs="sounds").metrics[0]
+    with pytest.raises(ReportError, match="inputs = 'sounds'; it must be one of weights, pixels"):
+        collect_runs([path])
+
+
+def test_cells_that_differ_in_the_budget_alone(make_files):
+    files = make_files(cells=[("none", 1)]) + make_files(cells=[("none", 1)], budget=3)
+    runs = collect_runs(files.metrics)
+    assert dict(zip(runs["budget"], runs["updates"], strict=True)) == {1: 1000, 3: 3000}
+
+
+@pytest.mark.parametrize("key", ["scheme", "commit", "runs", "budget", "n_classes"])
 def test_missing_key_of_a_cell(make_files, key):
     path = make_files(cells=[("none", 1)]).metrics[0]
     _edit(path, lambda m: m.pop(key))

@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 from weightspace.report.collect import ReportError, collect_correctness, collect_runs
-from weightspace.report.statistics import comparison, mean_over_objects, mean_over_seeds
+from weightspace.report.statistics import (
+    chance_level,
+    comparison,
+    mean_over_objects,
+    mean_over_seeds,
+    summary,
+)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 30])
@@ -82,6 +88,25 @@ def test_comparison_is_the_naive_loop(make_files):
             assert row["difference_ci95"] == pytest.approx(half_width)
 
 
+def test_summary_is_the_interval_of_each_cell(make_files):
+    runs = collect_runs(make_files(cells=[("none", 1), ("none", 4)]).metrics)
+    table = summary(runs, ["test_accuracy", "internal_accuracy"])
+    assert table["cell"].tolist() == [f"{m}-none-{v}views" for m in ("mlp", "dws") for v in (1, 4)]
+    for row in table.to_dict("records"):
+        own = runs[runs["cell"] == row["cell"]]
+        for value, name in (("test_accuracy", "test_ci95"), ("internal_accuracy", "internal_ci95")):
+            expected = mean_over_seeds(own[value])
+            assert (row[value], row[name]) == (expected.mean, expected.half_width)
+        assert row["train_inrs"] == 1500 * row["views"] and row["seeds"] == 3
+
+
+def test_chance_is_that_of_the_runs(make_files):
+    runs = collect_runs(make_files(cells=[("none", 1)], n_classes=4).metrics)
+    assert chance_level(runs) == 0.25
+    with pytest.raises(ReportError, match="have 2, 4 classes"):
+        chance_level(pd.concat([runs, runs.assign(n_classes=2)]))
+
+
 def test_models_stay_together_and_keep_the_order_of_the_cells(make_files):
     table = comparison(collect_runs(make_files().metrics))
     assert table["model"].tolist() == ["mlp"] * 9 + ["dws"] * 9
@@ -95,7 +120,7 @@ def test_pairs_need_the_same_seed_views_and_objects(make_files):
     lost = mlp[~((mlp["scheme"] == "none") & (mlp["seed"] == 1))]
     row = comparison(lost).set_index("scheme").loc["sign_flip"]
     assert (row["seeds"], row["pairs"]) == (3, 2)
-    for column in ("views", "objects", "updates", "dataset"):
+    for column in ("views", "objects", "budget", "updates", "dataset"):
         other = {"dataset": "mnist"}.get(column, 4)
         moved = mlp.assign(**{column: mlp[column].where(mlp["scheme"] != "none", other)})
         row = comparison(moved).set_index("scheme").loc["sign_flip"]

@@ -3,90 +3,73 @@ import re
 import pandas as pd
 import pytest
 
-from weightspace.report.collect import ReportError, collect_correctness, collect_runs
-from weightspace.report.labels import display_name, setting_label
-from weightspace.report.saving import save_csv
-from weightspace.report.statistics import comparison
-from weightspace.report.tables import comparison_latex, comparison_table, save_comparison
+from weightspace.report.collect import ReportError
+from weightspace.report.labels import display_name, setting_label, with_labels
+from weightspace.report.tables import Table, save_tables, table_latex
+from weightspace.report.wording import accuracy, difference, half_width
 
-ACCURACY, DIFFERENCE = "test accuracy [95 %]", "difference to none [95 %]"
-
-
-def _write(files, folder, correctness=None):
-    runs = collect_runs(files.metrics)
-    save_csv(runs, folder / "runs.csv")
-    paths = [folder / f"comparison.{ending}" for ending in ("csv", "md", "tex")]
-    save_comparison(comparison(runs, correctness), paths)
-    return paths
+NAN = float("nan")
 
 
-def test_every_form_of_the_table_agrees_with_runs_csv(make_files, tmp_path):
-    csv, markdown, latex = _write(make_files(), tmp_path)
-    runs = pd.read_csv(tmp_path / "runs.csv")
-    mean = runs.groupby("cell")["test_accuracy"].mean()
-    numbers = pd.read_csv(csv)
-    for row in numbers.to_dict("records"):
-        assert row["test_accuracy"] == pytest.approx(mean[row["cell"]], abs=1e-12)
-    expected = [f"{100 * mean[cell]:.1f} [" for cell in numbers["cell"]]
-    for text, pattern in ((markdown, r"\|\s*(\d+\.\d \[)"), (latex, r"& (\d+\.\d \[)\d")):
-        assert re.findall(pattern, text.read_text()) == expected
+def _table(name: str, title: str = "") -> Table:
+    numbers = pd.DataFrame({"value": [0.123456789012, 0.5], "table": name})
+    words = pd.DataFrame({"scheme": ["50%&more", "a_b"], "value": ["12.3", "50.0"]})
+    return Table(numbers, words, note=f"How to read {name}.", title=title)
 
 
-def test_words_of_one_row(make_files):
-    table = comparison(collect_runs(make_files().metrics))
-    row = table.iloc[1]
-    words = comparison_table(table).iloc[1]
-    low, high = (100 * (row["test_accuracy"] + s * row["test_ci95"]) for s in (-1, 1))
-    assert words[ACCURACY] == f"{100 * row['test_accuracy']:.1f} [{low:.1f}, {high:.1f}]"
-    low, high = (100 * (row["difference"] + s * row["difference_ci95"]) for s in (-1, 1))
-    assert words[DIFFERENCE] == f"{100 * row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
-    assert (words["model"], words["scheme"], words["seeds"]) == ("MLP", "permutation", "3")
-    assert words["objects"] == "1,500"
-    assert "dataset" not in words and "updates" not in words
+def test_csv_keeps_every_digit_of_all_tables(tmp_path):
+    save_tables([_table("one"), _table("two")], [tmp_path / "t.csv"])
+    got = pd.read_csv(tmp_path / "t.csv")
+    assert got["value"].tolist() == [0.123456789012, 0.5] * 2
+    assert got["table"].tolist() == ["one", "one", "two", "two"]
 
 
-def test_one_seed_shows_a_dash_and_no_made_up_interval(make_files, tmp_path):
-    _, markdown, latex = _write(make_files(seeds=(0,)), tmp_path)
-    table = comparison_table(comparison(collect_runs(make_files(seeds=(0,)).metrics)))
-    assert table[ACCURACY].str.fullmatch(r"\d+\.\d \[-\]").all()
-    assert table[DIFFERENCE].str.fullmatch(r"[+-]\d+\.\d \[-\]|-").all()
-    for path in (markdown, latex):
-        assert "nan" not in path.read_text().lower()
+def test_markdown_and_latex_hold_headings_words_and_notes(tmp_path):
+    paths = [tmp_path / "t.md", tmp_path / "t.tex"]
+    save_tables([_table("one", "First"), _table("two", "Second")], paths)
+    for path in paths:
+        text = path.read_text()
+        places = [text.index(w) for w in ("First", "Second")]
+        assert places == sorted(places)
+        assert text.count("12.3") == 2 and "How to read two." in text
+    assert paths[0].read_text().startswith("## First\n\n| scheme")
+    assert "##" not in table_latex(_table("one", "First"))
 
 
-def test_object_intervals_are_labelled(make_files, tmp_path):
-    files = make_files()
-    correctness = collect_correctness(files.metrics, files.predictions)
-    csv, markdown, _ = _write(files, tmp_path, correctness)
-    assert {"objects_ci95", "difference_objects_ci95"} <= set(pd.read_csv(csv).columns)
-    assert (
-        "± objects" in markdown.read_text() and "draw of the test objects" in markdown.read_text()
-    )
-
-
-def test_what_varies_gets_a_column(make_files):
-    small = make_files(models=("mlp",), cells=[("none", 1)], study="a", dataset="mnist")
-    large = make_files(models=("mlp",), cells=[("none", 1)], study="b")
-    table = comparison_table(comparison(collect_runs(small.metrics + large.metrics)))
-    assert table["dataset"].tolist() == ["mnist", "fashion mnist subset"]
-    assert table["study"].tolist() == ["a", "b"]
-
-
-def test_latex_escapes_what_would_not_compile(make_files):
-    runs = collect_runs(make_files(models=("mlp",), cells=[("none", 1)]).metrics)
-    body = comparison_latex(comparison(runs.assign(scheme="50%&more"))).split("\n", 1)[1]
-    assert r"50\%\&more" in body
+def test_latex_escapes_what_would_not_compile():
+    body = table_latex(_table("one")).split("\n", 1)[1]
+    assert r"50\%\&more" in body and r"a\_b" in body
     assert not re.search(r"(?<!\\)[%_#]", body)
 
 
-def test_unknown_ending_writes_nothing(make_files, tmp_path):
-    table = comparison(collect_runs(make_files(seeds=(0,)).metrics))
+def test_unknown_ending_writes_nothing(tmp_path):
     with pytest.raises(ReportError, match=r"ending is '\.xlsx', it must be \.csv, \.md or \.tex"):
-        save_comparison(table, [tmp_path / "out" / "a.csv", tmp_path / "out" / "a.xlsx"])
+        save_tables([_table("one")], [tmp_path / "out" / "a.csv", tmp_path / "out" / "a.xlsx"])
     assert not (tmp_path / "out").exists()
+
+
+def test_words_of_numbers():
+    assert accuracy(0.412, 0.0215) == "41.2 [39.0, 43.4]"
+    assert difference(0.012, 0.02) == "+1.2 [-0.8, +3.2]"
+    assert accuracy(0.412, NAN) == "41.2 [-]" and difference(-0.01, NAN) == "-1.0 [-]"
+    assert accuracy(NAN, NAN) == "-" and half_width(NAN) == "-" and half_width(0.034) == "3.4"
 
 
 def test_names():
     assert display_name("mixup_aligned_signed") == "MixUp aligned signed"
     assert display_name("dws") == "DWSNet" and display_name("my_new_scheme") == "my new scheme"
+    assert display_name("pixel_cnn") == "CNN on pixels"
+    assert display_name("graph_transformer") == "graph transformer"
+    assert display_name("fashion_mnist") == "Fashion-MNIST" and display_name("mnist") == "MNIST"
     assert setting_label(views=1, objects=1500) == "1 view, 1,500 objects"
+    assert setting_label(views=10, budget=3) == "10 views, 3× the updates"
+
+
+def test_labels_say_what_differs_and_no_more():
+    frame = pd.DataFrame(
+        {"study": "s", "dataset": ["mnist", "cifar10"], "model": "dws", "scheme": "none"}
+    ).assign(views=[1, 4], objects=100, budget=1)
+    labelled = with_labels(frame)
+    assert labelled["series"].tolist() == ["DWSNet, MNIST", "DWSNet, CIFAR-10"]
+    assert labelled["setting"].tolist() == ["1 view", "4 views"]
+    assert with_labels(frame, ["study"])["series"].tolist() == ["DWSNet", "DWSNet"]

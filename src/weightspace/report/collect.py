@@ -149,7 +149,7 @@ def _read_metrics(path: str | Path) -> dict[str, Any]:
         _require(run, RUN_KEYS, f"{path}: runs[{i}]")
         for key in ACCURACIES:
             unmeasured = key == "internal_accuracy" and run[key] is None
-            if not unmeasured and not 0 <= run[key] <= 1:
+            if not unmeasured and (run[key] is None or not 0 <= run[key] <= 1):
                 raise ReportError(
                     f"{path}: runs[{i}] has {key} = {run[key]}; "
                     "an accuracy is a fraction between 0 and 1"

@@ -83,7 +83,8 @@ def data_factors(
         for i, (key, n) in enumerate(zip(cells, curves.sizes, strict=True)):
             values = (central[i], low[i], high[i], least / n, most / n, seeds)
             rows.append(dict(zip(CELL, key, strict=True)) | dict(zip(FACTORS, values, strict=True)))
-    return pd.DataFrame(rows, columns=[*CELL, *FACTORS])
+    table = pd.DataFrame(rows, columns=[*CELL, *FACTORS])
+    return table.astype(dict.fromkeys(FACTORS, float))  # also of a table without rows
 
 
 def equal_size(sizes: np.ndarray, curve: np.ndarray, accuracies: np.ndarray) -> np.ndarray:

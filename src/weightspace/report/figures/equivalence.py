@@ -48,7 +48,8 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
     """
     schemes = list(dict.fromkeys(points["scheme"]))
     schemes.sort(key=lambda scheme: scheme != BASELINE)
-    palette = {BASELINE: INK} | colours(s for s in schemes if s != BASELINE)
+    palette = colours(s for s in schemes if s != BASELINE)
+    palette = {s: palette.get(s, INK) for s in schemes}
     rows = list(points.groupby(ROW, sort=False))
     extra = varying(points, ["views", "budget"])
     figure = Figure(figsize=(WIDTH, 0.8 + 2.6 * len(rows)), layout="constrained")
@@ -68,7 +69,8 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
 def _title(row: pd.DataFrame, names: list[str], numbers: list[str]) -> str:
     first = row.iloc[0]
     words = [display_name(first[key]) for key in [*names, "model"]]
-    return ", ".join([*words, *([setting_label(**{k: first[k] for k in numbers})] * bool(numbers))])
+    setting = setting_label(**{key: int(first[key]) for key in numbers})
+    return ", ".join([*words, setting] if setting else words)
 
 
 def _draw_accuracies(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
