@@ -230,6 +230,8 @@ def test_one_seed_has_no_whisker_and_two_do_not_stretch_the_axis(quality, metric
     wide = cells.assign(test_ci95=0.5, difference_ci95=0.5)
     low, high = alignment_figure(quality, wide).axes[6].get_xlim()
     assert high - low < 0.4
+    low, high = alignment_figure(quality, wide.assign(test_accuracy=0.05)).axes[6].get_xlim()
+    assert low == 0  # of an accuracy
 
 
 def test_the_figure_of_several_datasets(quality, metrics, tmp_path):

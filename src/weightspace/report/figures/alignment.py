@@ -135,7 +135,7 @@ def _draw_accuracies(figure: SubFigure, name: str, cells: pd.DataFrame) -> None:
     for mean in cells[cells["scheme"] == BASELINE]["test_accuracy"]:
         accuracy.axvline(mean, color=INK, linestyle="--", linewidth=1.0)
     difference.axvline(0, color=INK, linestyle="--", linewidth=1.0)
-    accuracy.set_xlim(low, high)
+    accuracy.set_xlim(max(0.0, low), min(1.0, high))
     difference.set_xlim(_limits(cells["difference"].fillna(0.0), cells["difference_ci95"]))
     accuracy.set_xlabel(f"test accuracy (chance: {100 * chance:.3g} %)")
     difference.set_xlabel("paired difference to none (points)")
