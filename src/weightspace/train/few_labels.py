@@ -1,0 +1,181 @@
+"""What an encoder is worth with few labels: a linear probe, fine-tuning, or from scratch."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from weightspace.dataset.examples import Dataset
+from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.statistics import Statistics
+from weightspace.rng import stream
+from weightspace.train.draws import global_rng_from
+from weightspace.train.frozen_encoder import FrozenEncoder, freeze
+from weightspace.train.supervised import predict, scores, train_supervised
+
+__all__ = ["FewLabels", "Judgement", "label_count"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One selected classifier and what it says of the test INRs, on the CPU.
+
+    `run` is a row of results without its seed.
+    """
+
+    run: dict[str, Any]
+    object_ids: Int[Tensor, " n"]
+    labels: Int[Tensor, " n"]
+    predictions: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """The task of learning from the labels of some of the training objects.
+
+    Attributes:
+        datasets: the splits train and test, all views; test is read after each selection only.
+        train: the selected views of all training objects, on the device of the training.
+        val: what every protocol alike selects on, with all its labels, on the same device.
+        statistics: of the raw networks of `train`.
+        embedding: the number of outputs of the encoders.
+        label_fractions: the shares of the training objects whose labels are used.
+        fine_tune: the keyword arguments of `train_supervised` from `updates` to
+            `evaluate_every`.
+        l2: the penalties that a linear probe may choose from.
+    """
+
+    datasets: Mapping[str, Dataset]
+    train: InrDataset
+    val: Dataset
+    statistics: Statistics
+    embedding: int
+    label_fractions: Sequence[float]
+    fine_tune: Mapping[str, Any]
+    l2: Sequence[float]
+
+    @property
+    def n_objects(self) -> int:
+        """The number of training objects, all of whose labels are the fraction 1."""
+        return len(self.datasets["train"].object_ids.unique())
+
+    def labelled(self, fraction: float, *, seed: int) -> tuple[int, Bool[Tensor, " n"]]:
+        """How many objects keep their label, and which networks of `train` are theirs.
+
+        The objects are class-balanced and drawn by the seed; smaller fractions are parts of
+        larger ones.
+        """
+        size = label_count(fraction, objects=self.n_objects, n_classes=self.train.n_classes)
+        # The order of objects is that of all fits, so it is the same for every number of views.
+        everything, ids = self.datasets["train"], self.train.object_ids
+        chosen = everything.select(objects=size, seed=seed).object_ids.unique()
+        return size, torch.isin(ids, chosen.to(ids.device))
+
+    def classifier(self, encoder: nn.Module, *, seed: int) -> nn.Module:
+        """The encoder itself with a linear layer, whose initial state is the seed's."""
+        with global_rng_from(stream(seed, "contrastive", "classifier")):
+            head = nn.Linear(self.embedding, self.train.n_classes)
+        return nn.Sequential(encoder, head.to(self.train.device))
+
+    def frozen(self, encoder: nn.Module, *, seed: int) -> list[Judgement]:
+        """Test a linear probe on the embedding of `encoder` for each label fraction.
+
+        Raises:
+            DivergedError: if an embedding is not finite.
+        """
+        frozen = freeze(encoder, self.train, self.statistics, self.fine_tune["batch_size"])
+        return [self._probe(frozen, fraction, seed) for fraction in self.label_fractions]
+
+    def trained(
+        self,
+        encoder: nn.Module,
+        protocol: str,
+        *,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Judgement]:
+        """Test a classifier trained from the state of `encoder` for each label fraction.
+
+        No augmentation is used. One seed gives the same initial linear layer and the same
+        batches, whatever the state of the encoder, which itself is left as it is.
+
+        Args:
+            encoder: pre-trained or not.
+            protocol: the name of the runs.
+            seed: of the linear layer, the labelled objects and the batches.
+            progress: called after each update with (done, total) of its training.
+
+        Raises:
+            DivergedError: if a training does.
+        """
+        return [self._train(encoder, f, protocol, seed, progress) for f in self.label_fractions]
+
+    def _probe(self, encoder: FrozenEncoder, fraction: float, seed: int) -> Judgement:
+        started = perf_counter()
+        size, mask = self.labelled(fraction, seed=seed)
+        found = encoder.probe(mask, self.val, l2=self.l2)
+        run = {"protocol": "linear_probe", "label_fraction": fraction, "label_objects": size}
+        run |= {"val_accuracy": found.val_accuracy, "best_update": None, "l2": found.l2}
+        return self._tested(run, lambda test: found.probe(encoder(test)), started)
+
+    def _train(
+        self,
+        encoder: nn.Module,
+        fraction: float,
+        protocol: str,
+        seed: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> Judgement:
+        started = perf_counter()
+        size, mask = self.labelled(fraction, seed=seed)
+        model = self.classifier(copy.deepcopy(encoder), seed=seed)
+        found = train_supervised(
+            model,
+            self.train[mask],
+            self.val,
+            augment=None,
+            mix=None,
+            statistics=self.statistics,
+            **self.fine_tune,
+            generator=stream(seed, "contrastive", "fine_tune"),
+            progress=progress,
+        )
+        model.load_state_dict(found.best_state)
+        run = {"protocol": protocol, "label_fraction": fraction, "label_objects": size}
+        run |= {"val_accuracy": found.best_val_accuracy, "best_update": found.best_update}
+        settings = self.statistics, self.fine_tune["batch_size"]
+        return self._tested(
+            {**run, "l2": None}, lambda test: predict(model, test, *settings), started
+        )
+
+    def _tested(
+        self,
+        run: dict[str, Any],
+        classify: Callable[[Dataset], Float[Tensor, "n classes"]],
+        started: float,
+    ) -> Judgement:
+        """Read the test split, once for each selected classifier."""
+        test = self.datasets["test"].select(views=1).to(self.train.device)
+        logits = classify(test)
+        accuracy, loss = scores(logits, test.labels)
+        run = {**run, "test_accuracy": accuracy, "test_loss": loss}
+        columns = (test.object_ids, test.labels, logits.argmax(dim=1))
+        return Judgement({**run, "seconds": perf_counter() - started}, *(c.cpu() for c in columns))
+
+
+def label_count(fraction: float, *, objects: int, n_classes: int) -> int:
+    """How many objects keep their label: the fraction, rounded, but one of each class at least.
+
+    Raises:
+        ValueError: if the fraction is not in (0, 1], or there are fewer objects than classes.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"a label fraction is {fraction}; it must be in (0, 1]")
+    if objects < n_classes:
+        raise ValueError(f"{objects} objects cannot show {n_classes} classes; use more objects")
+    return max(n_classes, round(fraction * objects))

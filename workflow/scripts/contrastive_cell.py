@@ -1,0 +1,41 @@
+"""Pre-train a model without labels from every seed and judge it with few labels."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.device import choose_device, device_name, use_threads
+from weightspace.job import job
+from weightspace.provenance import commit, versions
+from weightspace.train.contrastive_cell import train_contrastive_cell
+from weightspace.train.contrastive_records import write_contrastive_records
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+cell = snakemake.params["cell"]
+with job(cell["cell"], snakemake.log[0]) as progress:
+    use_threads(snakemake.threads)
+    device = choose_device(cell["device"])
+    result = train_contrastive_cell(
+        load_inr_dataset(snakemake.input[0]),
+        model=cell["model_settings"],
+        scheme=cell["scheme_settings"],
+        **{key: cell[key] for key in ("pairs", "views", "train_views", "seeds")},
+        **{key: cell[key] for key in ("embedding", "label_fractions", "pretraining", "fine_tune")},
+        l2=cell["probe"]["l2"],
+        device=device,
+        progress=progress,
+    )
+    write_contrastive_records(
+        Path(snakemake.output["metrics"]).parent,
+        result,
+        config=cell,
+        versions=versions(),
+        commit=commit(),
+        device=device_name(device),
+        threads=snakemake.threads,
+    )
+    for seed, reason in result.failed_seeds.items():
+        print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
