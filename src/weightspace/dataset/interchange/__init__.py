@@ -1,0 +1,1 @@
+"""Sets of INRs in the forms of others: per-network state_dicts, and one safetensors file."""

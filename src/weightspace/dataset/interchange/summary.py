@@ -1,0 +1,72 @@
+"""What a file of INRs holds, in a few lines of text."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from weightspace.store import Header, read_columns, read_inrs
+
+__all__ = ["summary"]
+
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+def summary(path: Path | str) -> str:
+    """Say what the networks of a file are, how many there are, and how good the fits are.
+
+    The networks themselves are not read.
+
+    Raises:
+        StoreError: if the file cannot be read.
+    """
+    columns = read_columns(path)
+    inrs = read_inrs(path, rows=slice(0, 0))
+    failures = len(inrs.failures["view"])
+    return "\n".join(
+        [
+            f"{path}: {len(columns['view'])} networks, {failures} failed fits",
+            *_about(inrs.header),
+            "",
+            *_table(columns, inrs.failures),
+        ]
+    )
+
+
+def _about(header: Header) -> Iterator[str]:
+    yield f"dataset        {header.dataset}"
+    yield f"classes        {len(header.classes)}: {', '.join(header.classes)}"
+    yield f"layer_layout   {'-'.join(map(str, header.layer_layout))}"
+    yield f"activation     {header.activation}, omega_0 {header.omega_0:g}"
+    yield f"output_offset  {header.output_offset:g}"
+    yield f"coords         {header.coords}"
+    yield f"commit         {header.commit}"
+    yield f"config         {header.config}"
+
+
+def _table(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """A line for each view of each split, in the order of the splits' first objects."""
+    heads = [f"{100 * q:.0f} %" for q in _QUANTILES]
+    yield _line("split", "view", "networks", "failed", "PSNR in dB at " + heads[0], *heads[1:])
+    splits = dict.fromkeys([*columns["split"].tolist(), *failures["split"].tolist()])
+    for split in splits:
+        views = {int(v) for c in (columns, failures) for v in c["view"][c["split"] == split]}
+        for view in sorted(views):
+            own, lost = ((c["split"] == split) & (c["view"] == view) for c in (columns, failures))
+            counts = (str(int(own.sum())), str(int(lost.sum())))
+            yield _line(
+                split, str(view), *counts, *_psnr(columns["psnr"][own], columns["steps"][own])
+            )
+
+
+def _psnr(psnr: np.ndarray, steps: np.ndarray) -> list[str]:
+    if not len(psnr):
+        return ["-"] * len(_QUANTILES)
+    if not steps.any() and not psnr.any():
+        return ["unknown"]
+    return [f"{x:.2f}" for x in np.quantile(psnr.astype(np.float64), _QUANTILES)]
+
+
+def _line(split: str, view: str, networks: str, failed: str, first: str, *rest: str) -> str:
+    columns = f"{split:<9}{view:>5}{networks:>10}{failed:>8}{first:>20}"
+    return (columns + "".join(f"{x:>8}" for x in rest)).rstrip()

@@ -1,0 +1,107 @@
+"""The command line, on sets that the tests write."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from weightspace.__main__ import main
+from weightspace.store import read_inrs, write_inrs
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Three objects, the first with two views."""
+    root = tmp_path / "some_set"
+    splits = {"train": ["view_0/1.pth", "view_1/1.pth"], "test": ["view_0/2.pth", "view_0/3.pth"]}
+    torch.manual_seed(0)
+    for i, path in enumerate(path for paths in splits.values() for path in paths):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        network = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Linear(4, 1))
+        torch.save({**network.state_dict(), "label": i // 2}, root / path)
+    (root / "splits.json").write_text(json.dumps(splits))
+    return root
+
+
+def run(*arguments):
+    return main([str(x) for x in arguments])
+
+
+@pytest.mark.parametrize("out", ["out", "out.safetensors"])
+def test_import_export_import(source, tmp_path, capsys, out):
+    first, second = tmp_path / "a.h5", tmp_path / "b.h5"
+    settings = ["--shape", "5", "6", "--dataset", "pictures", "--omega-0", "20"]
+    settings += ["--classes", "shirt", "shoe", "--output-offset", "0", "--axes", "ij"]
+    assert run("import", source, first, *settings) == 0
+    header = read_inrs(first).header
+    assert (header.omega_0, header.output_offset, header.dataset) == (20, 0, "pictures")
+    assert (header.coords["shape"], header.classes) == ([5, 6], ("shirt", "shoe"))
+    assert run("export", first, tmp_path / out) == 0
+    assert run("import", tmp_path / out, second) == 0
+    assert "4 networks, 0 failed fits" in capsys.readouterr().out
+    if out.endswith(".safetensors"):
+        assert first.read_bytes() == second.read_bytes()
+    else:
+        assert read_inrs(second).header.omega_0 == 30
+        assert read_inrs(second).header.dataset == "pictures"
+
+
+def test_info_counts_splits_and_views(source, tmp_path, capsys):
+    run("import", source, tmp_path / "a.h5")
+    inrs = read_inrs(tmp_path / "a.h5")
+    inrs.columns["psnr"][:] = [40, 50, 30, 20]
+    inrs.columns["steps"][:] = 100
+    inrs.failures.update({name: x[:1].copy() for name, x in inrs.columns.items()})
+    inrs.failures["view"][:] = 9
+    capsys.readouterr()
+    write_inrs(tmp_path / "a.h5", inrs)
+    assert run("info", tmp_path / "a.h5") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["dataset", "some_set"] in lines
+    assert ["layer_layout", "2-4-1"] in lines
+    assert ["train", "0", "1", "0", *["40.00"] * 7] in lines
+    assert ["train", "1", "1", "0", *["50.00"] * 7] in lines
+    assert ["train", "9", "0", "1", *["-"] * 7] in lines
+    quantiles = [f"{x:.2f}" for x in np.quantile([30, 20], (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))]
+    assert ["test", "0", "2", "0", *quantiles] in lines
+
+
+def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, capsys):
+    run("import", source, tmp_path / "a.h5")
+    assert capsys.readouterr().out.count("unknown") == 4  # the commit, and three rows
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("info", "gone.h5"),
+        ("export", "gone.h5", "out"),
+        ("import", "gone", "a.h5"),
+        ("import", "gone.safetensors", "a.h5"),
+        ("import", "gone.safetensors", "a.h5", "--omega-0", "3"),
+        ("import", "SOURCE", "a.h5", "--omega-0", "0"),
+        ("import", "SOURCE", "a.h5", "--shape", "28"),
+        ("import", "SOURCE", "a.h5", "--view-part", "7"),
+        ("import", "SOURCE", "SOURCE"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(source, tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert run(*[source if x == "SOURCE" else x for x in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert err.startswith(f"weightspace {arguments[0]}: ")
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_it_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "weightspace", "info", str(tmp_path / "gone.h5")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert "gone.h5 cannot be read" in result.stderr
