@@ -1,4 +1,5 @@
 # The index of the workflow. Stages: snakemake fit | dataset | train | report
+# Experiments: overfitting | views | schemes | equivalence | alignment | strength | contrastive
 import sys
 from os import environ, pathsep
 from pathlib import Path
@@ -27,7 +28,10 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/dataset.smk"
+include: "workflow/rules/align.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/contrastive.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -3,24 +3,15 @@ import copy
 import inspect
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
-from weightspace.augment import AUGMENTATIONS, MIXES
-from weightspace.config.augment import (
-    AlignedMixUpConfig,
-    DirectMixUpConfig,
-    GaussianNoiseConfig,
-    PermutationConfig,
-    RandomisedMixUpConfig,
-    SignFlipConfig,
-)
-from weightspace.config.models import DwsConfig, MlpConfig
+from weightspace.config.models import ModelConfig
 from weightspace.config.study import ConfigError, load_config
-from weightspace.models import MODELS
+from weightspace.models import MODELS, PIXEL_MODELS
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -39,8 +30,8 @@ def edited(path, value):
 
 def test_the_default_config_has_a_cell_for_every_scheme_and_model():
     config = load_config(DEFAULT)
-    one_view = {(c.model, c.scheme) for c in config.all_cells().values() if c.views == 1}
-    assert one_view == {(m, s) for m in config.models for s in config.schemes}
+    one_view = {(c.model, c.scheme) for c in config.cells_of("schemes").values() if c.views == 1}
+    assert one_view == {(m, s) for m in ("mlp", "dws") for s in config.schemes}
     assert {c.views for c in config.all_cells().values() if c.scheme == "none"} == {1, 4}
     assert len(config.train.seeds) >= 2
 
@@ -57,8 +48,8 @@ def test_further_configs_are_valid_on_top_of_the_default(name):
 BAD = {
     "unknown key": ("fit.stpes", 3, ["fit", "'stpes'", "did you mean 'steps'"]),
     "unknown section": ("trian", {}, ["'trian'", "did you mean 'train'"]),
-    "unknown scheme": ("cells.0.schemes", ["nnoe"], ["scheme 'nnoe'", "did you mean 'none'"]),
-    "unknown model": ("cells.0.models", ["dsw"], ["model 'dsw'", "did you mean 'dws'"]),
+    "unknown scheme": ("experiments.schemes.0.schemes", ["nnoe"], ["schemes.0", "scheme 'nnoe'", "did you mean 'none'"]),
+    "unknown model": ("experiments.schemes.0.models", ["dsw"], ["model 'dsw'", "did you mean 'dws'"]),
     "unknown kind": ("models.m", {"kind": "dsw", "lr": 1.0}, ["models.m.kind", "mean 'dws'"]),
     "no kind": ("models.m", {"lr": 1.0}, ["models.m.kind", "missing"]),
     "unknown setting": (
@@ -86,17 +77,17 @@ BAD = {
         {"mix": {"kind": "alinged"}},
         ["schemes.s.mix.kind", "did you mean 'aligned'"],
     ),
-    "unknown dataset": ("dataset.name", "fashion_mnst", ["dataset.name", "fashion_mnist"]),
+    "unknown dataset": ("datasets.fashion_mnist.source", "fashion_mnst", ["source", "did you mean 'fashion_mnist'"]),
     "text for a number": ("fit.lr", "1e-3", ["fit.lr", "'1e-3' is text", "1.0e-3"]),
     "text for a count": ("fit.steps", "120", ["fit.steps", "integer", "'120'"]),
     "bool for a count": ("fit.steps", True, ["fit.steps", "integer"]),
     "number for a section": ("train", 3, ["train: must be a section"]),
     "not a number": ("fit.lr", float("nan"), ["fit.lr", "nan"]),
     "no views": ("fit.views.train", 0, ["fit.views.train", "given: 0"]),
-    "views not fitted": ("cells.1.views", [9], ["views 9", "fit.views.train", "4 views"]),
-    "more objects than there are": ("dataset.train", 5000, ["500 training", "500 + 50"]),
-    "more of a class than there are": ("dataset.train", 4501, ["451 + 50", "500 training"]),
-    "fewer objects than classes": ("dataset.val", 5, ["dataset.val", "equal to 10"]),
+    "views not fitted": ("experiments.views.0.views", [9], ["views 9", "fit.views.train", "4 views"]),
+    "more objects than there are": ("datasets.fashion_mnist.train", 5000, ["500 training", "500 + 50"]),
+    "more of a class than there are": ("datasets.fashion_mnist.train", 4501, ["451 + 50", "500 training"]),
+    "fewer objects than classes": ("datasets.fashion_mnist.val", 5, ["fashion_mnist.val", "equal to 10"]),
     "a target under the floor": ("fit.target_psnr", 20.0, ["target_psnr is 20.0", "min_psnr"]),
     "a batch of one": ("train.batch_size", 1, ["train.batch_size", "given: 1"]),
     "an augmented none": (
@@ -104,7 +95,32 @@ BAD = {
         {"augment": [{"kind": "permutation"}]},
         ["schemes", "'none'", "leave it empty"],
     ),
-    "a cell twice": ("cells.1.views", [1], ["mlp-none-1views", "twice"]),
+    "a cell twice": ("experiments.schemes.1.views", [1], ["fashion_mnist-mlp-none-1views", "twice"]),
+    "no experiment": ("experiments", {}, ["experiments", "overfitting"]),
+    "unknown experiment": ("experiments.veiws", [], ["'veiws'", "did you mean 'views'"]),
+    "unknown dataset of a block": (
+        "experiments.views.0.datasets",
+        ["mnits"],
+        ["views.0", "dataset 'mnits'", "valid: fashion_mnist"],
+    ),
+    "nothing to compare": ("experiments.views.0.schemes", [], ["needs schemes"]),
+    "more objects than trained on": ("experiments.views.0.objects", [9999], ["1500 training"]),
+    "views of pixels": ("experiments.overfitting.1.views", [4], ["pixel_cnn", "no views"]),
+    "schemes of pixels": (
+        "experiments.overfitting.1.schemes",
+        ["sign_flip"],
+        ["pixel_cnn", "schemes [none]"],
+    ),
+    "an unknown sweep": (
+        "experiments.views.0.sweeps",
+        {"gaussian_noise": {"scael": [0.1]}},
+        ["sweeps", "did you mean 'scale'"],
+    ),
+    "a fit that cannot be": (
+        "datasets.fashion_mnist.fit",
+        {"stpes": 3},
+        ["fashion_mnist.fit", "did you mean 'steps'"],
+    ),
     "a seed twice": ("train.seeds", [1, 1], ["train.seeds", "twice"]),
     "no seeds": ("train.seeds", [], ["train.seeds"]),
     "warm-up too long": ("train.warmup", 10**6, ["warmup is 1000000"]),
@@ -144,32 +160,25 @@ def settings(section):
     }
 
 
-@pytest.mark.parametrize(
-    ("registry", "sections"),
-    [
-        (AUGMENTATIONS, [PermutationConfig, SignFlipConfig, GaussianNoiseConfig]),
-        (MIXES, [DirectMixUpConfig, RandomisedMixUpConfig, AlignedMixUpConfig]),
-    ],
-)
-def test_schemes_of_the_config_are_those_of_the_package(registry, sections):
-    found = {s.model_fields["kind"].annotation.__args__[0]: settings(s) for s in sections}
-    assert found == {k: {f.name: f.default for f in fields(v)} for k, v in registry.items()}
+# What the training passes to a constructor, beside the settings of the config.
+GIVEN_BY_THE_DATA = {"self", "layer_layout", "image_shape", "d_out", "statistics", "omega_0"}
+GIVEN_BY_THE_DATA |= {"output_offset"}
 
 
 def test_models_of_the_config_are_those_of_the_package():
-    found = {s.model_fields["kind"].annotation.__args__[0]: s for s in (MlpConfig, DwsConfig)}
-    assert found.keys() == MODELS.keys()
+    sections = get_args(get_args(ModelConfig)[0])
+    found = {s.model_fields["kind"].annotation.__args__[0]: s for s in sections}
+    constructors = MODELS | PIXEL_MODELS
+    assert found.keys() == constructors.keys()
     for kind, section in found.items():
-        parameters = inspect.signature(MODELS[kind].__init__).parameters
-        given = {n: p.default for n, p in parameters.items()}
-        for name in ("self", "layer_layout", "d_out"):
-            given.pop(name)
+        parameters = inspect.signature(constructors[kind].__init__).parameters
+        given = {n: p.default for n, p in parameters.items() if n not in GIVEN_BY_THE_DATA}
         assert settings(section) == given
 
 
 def test_the_snakefile_stays_quick_to_parse():
     code = (
-        "import sys, weightspace.config, weightspace.provenance;"
+        "import sys, weightspace.config.study, weightspace.provenance;"
         "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -178,6 +187,42 @@ def test_the_snakefile_stays_quick_to_parse():
 def test_every_knob_of_the_default_config_is_written_down():
     # Nothing is left to a default that a reader of config.yaml cannot see.
     raw = load_config(DEFAULT).model_dump()
-    for section in ("dataset", "fit", "train"):
+    raw["datasets"] = load_config(DEFAULT).model_dump(exclude_none=True)["datasets"]
+    for section in ("datasets", "fit", "train", "contrastive"):
         assert raw[section] == DEFAULT[section]
     assert ast.literal_eval(repr(raw["models"])) == DEFAULT["models"]
+
+
+def test_a_dataset_has_the_fit_of_the_study_but_for_what_it_states():
+    raw = edited("datasets.fashion_mnist.fit", {"hidden": [64], "views": {"train": 7}})
+    fit = load_config(raw).fit_of("fashion_mnist")
+    assert fit.hidden == [64]
+    assert fit.views.fitted() == {"train": 7 + fit.views.internal, "val": 1, "test": 1}
+    assert fit.steps == DEFAULT["fit"]["steps"]
+
+
+def test_a_sweep_makes_a_scheme_of_each_value():
+    raw = edited("experiments.views.0.sweeps", {"gaussian_noise": {"scale": [0.1, 2]}})
+    config = load_config(raw)
+    assert config.sweeps()["gaussian_noise_scale_0_1"].value == 0.1
+    assert "fashion_mnist-dws-gaussian_noise_scale_2-4views" in config.cells_of("views")
+    step = config.scheme("gaussian_noise_scale_2").model_dump()["augment"]
+    assert step == [{"kind": "gaussian_noise", "scale": 2.0}]
+
+
+def test_a_longer_budget_multiplies_updates_and_leaves_the_number_of_evaluations():
+    raw = edited("experiments.views.0.budget", [1, 3])
+    config = load_config(raw)
+    short = config.resolve("fashion_mnist-dws-none-1views")["train"]
+    long = config.resolve("fashion_mnist-dws-none-1views-3x")["train"]
+    for key in ("updates", "evaluate_every"):
+        assert long.pop(key) == 3 * short.pop(key)
+    assert long == short
+
+
+def test_only_datasets_that_are_used_are_fitted():
+    raw = edited("datasets.spare", DEFAULT["datasets"]["fashion_mnist"])
+    for blocks in raw["experiments"].values():
+        for block in blocks:
+            block["datasets"] = ["fashion_mnist"]
+    assert load_config(raw).used_datasets() == ["fashion_mnist"]

@@ -2,7 +2,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from weightspace.config.cells import EXPERIMENTS
 from weightspace.config.study import ConfigError, load_config
+from weightspace.data.folder_listing import folder_state
 from weightspace.data.images import needs_directory
 from weightspace.provenance import code_fingerprint
 
@@ -12,11 +14,15 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = f"results/{CONFIG.study}"
+TABLES = f"{RESULTS}/tables"
+FIGURES = f"{RESULTS}/figures"
 CELLS = CONFIG.all_cells()
-SHARDS = range(CONFIG.n_shards())
+DATASETS = CONFIG.used_datasets()
+FITTED = [name for name in DATASETS if CONFIG.datasets[name].source != "inrs"]
 
 
 wildcard_constraints:
+    dataset="|".join(DATASETS),
     shard=r"\d+",
     cell="|".join(CELLS),
 

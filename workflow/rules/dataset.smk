@@ -1,30 +1,37 @@
-# All shards as one dataset of INRs.
+# All shards of a dataset as one file of INRs, or a file that was imported.
 
 
 rule assemble:
     input:
-        objects=f"{RESULTS}/objects.npz",
-        shards=expand(rules.fit_shard.output, shard=SHARDS),
+        objects=f"{RESULTS}/objects/{{dataset}}.npz",
+        shards=lambda wildcards: shards_of(wildcards.dataset),
     output:
-        inrs=f"{RESULTS}/datasets/inrs.h5",
-        quality=f"{RESULTS}/datasets/fit_quality.json",
+        inrs=f"{RESULTS}/datasets/{{dataset}}.h5",
+        quality=f"{RESULTS}/datasets/{{dataset}}.fit_quality.json",
     log:
-        f"{RESULTS}/logs/assemble.log",
+        f"{RESULTS}/logs/assemble/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/assemble.tsv"
+        f"{RESULTS}/benchmarks/assemble/{{dataset}}.tsv"
     conda:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=1000 + 5 * CONFIG.dataset_mb(),
+        mem_mb=lambda wildcards: 1000 + 5 * CONFIG.dataset_mb(wildcards.dataset),
         runtime=30,
     params:
-        views=CONFIG.fit.views.model_dump(),
+        views=lambda wildcards: CONFIG.fit_of(wildcards.dataset).views.fitted(),
         code=fingerprint("assemble.py"),
     script:
         "../scripts/assemble.py"
 
 
+def inrs_of(dataset):
+    """The file of the INRs of a dataset."""
+    if dataset not in FITTED:
+        return CONFIG.datasets[dataset].path
+    return rules.assemble.output.inrs.format(dataset=dataset)
+
+
 rule dataset:
     input:
-        rules.assemble.output,
+        [inrs_of(dataset) for dataset in DATASETS],

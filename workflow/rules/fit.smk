@@ -1,34 +1,42 @@
-# SIRENs: a shard is a range of objects with all their views.
+# SIRENs: a shard is a range of objects of a dataset with all their views.
 
 
 rule fit_shard:
     input:
-        f"{RESULTS}/objects.npz",
+        f"{RESULTS}/objects/{{dataset}}.npz",
     output:
-        f"{RESULTS}/fits/shard_{{shard}}.h5",
+        f"{RESULTS}/fits/{{dataset}}/shard_{{shard}}.h5",
     log:
-        f"{RESULTS}/logs/fit_shard/{{shard}}.log",
+        f"{RESULTS}/logs/fit_shard/{{dataset}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fit_shard/{{shard}}.tsv"
+        f"{RESULTS}/benchmarks/fit_shard/{{dataset}}/{{shard}}.tsv"
     conda:
         "../../envs/weightspace.yaml"
     threads: 8
     resources:
-        mem_mb=2000 + CONFIG.dataset_mb() // len(SHARDS),
+        mem_mb=lambda wildcards: (
+            2000
+            + CONFIG.dataset_mb(wildcards.dataset) // CONFIG.n_shards(wildcards.dataset)
+        ),
         gpu=int(CONFIG.fit.device == "cuda"),
         runtime=120,
     params:
-        fit={
-            key: value
-            for key, value in CONFIG.fit.model_dump().items()
-            if key != "shard_size"
+        fit=lambda wildcards: {
+            **CONFIG.fit_of(wildcards.dataset).model_dump(exclude={"shard_size"}),
+            "views": CONFIG.fit_of(wildcards.dataset).views.fitted(),
         },
-        shard_size=CONFIG.fit.shard_size,
+        shard_size=lambda wildcards: CONFIG.fit_of(wildcards.dataset).shard_size,
         code=fingerprint("fit_shard.py"),
     script:
         "../scripts/fit_shard.py"
 
 
+def shards_of(dataset):
+    """The files of all fits of a dataset."""
+    shards = range(CONFIG.n_shards(dataset))
+    return expand(rules.fit_shard.output, dataset=dataset, shard=shards)
+
+
 rule fit:
     input:
-        expand(rules.fit_shard.output, shard=SHARDS),
+        [shards_of(dataset) for dataset in FITTED],

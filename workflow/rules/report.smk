@@ -1,12 +1,9 @@
 # Tables, figures and the HTML report, all made from files of the stages before.
-TABLES = f"{RESULTS}/tables"
-FIGURES = f"{RESULTS}/figures"
-METRICS = expand(rules.train_cell.output.metrics, cell=CELLS)
 
 
 rule runs_table:
     input:
-        metrics=METRICS,
+        metrics=expand(rules.train_cell.output.metrics, cell=CELLS),
     output:
         captioned(f"{TABLES}/runs.csv", "runs", "Tables", "all runs"),
     log:
@@ -26,126 +23,27 @@ rule runs_table:
         "../scripts/runs_table.py"
 
 
-rule comparison_table:
-    input:
-        metrics=METRICS,
-        predictions=expand(rules.train_cell.output.predictions, cell=CELLS),
-    output:
-        csv=captioned(f"{TABLES}/comparison.csv", "comparison", "Tables", "comparison"),
-        md=f"{TABLES}/comparison.md",
-        tex=f"{TABLES}/comparison.tex",
-    log:
-        f"{RESULTS}/logs/comparison_table.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/comparison_table.tsv"
-    localrule: True
-    conda:
-        "../../envs/weightspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        code=fingerprint("comparison_table.py"),
-    script:
-        "../scripts/comparison_table.py"
-
-
-rule schemes_figure:
-    input:
-        metrics=METRICS,
-        predictions=expand(rules.train_cell.output.predictions, cell=CELLS),
-    output:
-        png=captioned(
-            f"{FIGURES}/schemes.png", "schemes", "Figures", "schemes compared"
-        ),
-        pdf=f"{FIGURES}/schemes.pdf",
-    log:
-        f"{RESULTS}/logs/schemes_figure.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/schemes_figure.tsv"
-    localrule: True
-    conda:
-        "../../envs/weightspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        code=fingerprint("schemes_figure.py"),
-    script:
-        "../scripts/schemes_figure.py"
-
-
-rule learning_curves_figure:
-    input:
-        metrics=METRICS,
-        histories=expand(rules.train_cell.output.history, cell=CELLS),
-    output:
-        png=captioned(
-            f"{FIGURES}/learning_curves.png",
-            "learning_curves",
-            "Figures",
-            "learning curves",
-        ),
-        pdf=f"{FIGURES}/learning_curves.pdf",
-    log:
-        f"{RESULTS}/logs/learning_curves_figure.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/learning_curves_figure.tsv"
-    localrule: True
-    conda:
-        "../../envs/weightspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        code=fingerprint("learning_curves_figure.py"),
-    script:
-        "../scripts/learning_curves_figure.py"
-
-
-rule views_figure:
-    input:
-        metrics=METRICS,
-    output:
-        png=captioned(
-            f"{FIGURES}/views.png", "views", "Figures", "accuracy against views"
-        ),
-        pdf=f"{FIGURES}/views.pdf",
-    log:
-        f"{RESULTS}/logs/views_figure.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/views_figure.tsv"
-    localrule: True
-    conda:
-        "../../envs/weightspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        code=fingerprint("views_figure.py"),
-    script:
-        "../scripts/views_figure.py"
-
-
 rule fit_quality:
     input:
-        inrs=rules.assemble.output.inrs,
+        inrs=lambda wildcards: inrs_of(wildcards.dataset),
     output:
         table=captioned(
-            f"{TABLES}/fit_quality.csv", "fit_quality_table", "Tables", "fit quality"
+            f"{TABLES}/fit_quality.{{dataset}}.csv",
+            "fit_quality_table",
+            "Tables",
+            "fit quality, {dataset}",
         ),
         png=captioned(
-            f"{FIGURES}/fit_quality.png", "fit_quality", "Figures", "fit quality"
+            f"{FIGURES}/fit_quality.{{dataset}}.png",
+            "fit_quality",
+            "Figures",
+            "fit quality, {dataset}",
         ),
-        pdf=f"{FIGURES}/fit_quality.pdf",
+        pdf=f"{FIGURES}/fit_quality.{{dataset}}.pdf",
     log:
-        f"{RESULTS}/logs/fit_quality.log",
+        f"{RESULTS}/logs/fit_quality/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fit_quality.tsv"
+        f"{RESULTS}/benchmarks/fit_quality/{{dataset}}.tsv"
     localrule: True
     conda:
         "../../envs/weightspace.yaml"
@@ -161,15 +59,20 @@ rule fit_quality:
 
 rule gallery_figure:
     input:
-        inrs=rules.assemble.output.inrs,
+        inrs=lambda wildcards: inrs_of(wildcards.dataset),
         objects=rules.objects.output[0],
     output:
-        png=captioned(f"{FIGURES}/gallery.png", "gallery", "Figures", "gallery"),
-        pdf=f"{FIGURES}/gallery.pdf",
+        png=captioned(
+            f"{FIGURES}/gallery.{{dataset}}.png",
+            "gallery",
+            "Figures",
+            "gallery, {dataset}",
+        ),
+        pdf=f"{FIGURES}/gallery.{{dataset}}.pdf",
     log:
-        f"{RESULTS}/logs/gallery_figure.log",
+        f"{RESULTS}/logs/gallery_figure/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/gallery_figure.tsv"
+        f"{RESULTS}/benchmarks/gallery_figure/{{dataset}}.tsv"
     localrule: True
     conda:
         "../../envs/weightspace.yaml"
@@ -210,12 +113,9 @@ rule html_report:
         config=rules.config_record.output[0],
         parts=[
             rules.runs_table.output,
-            rules.comparison_table.output,
-            rules.schemes_figure.output,
-            rules.learning_curves_figure.output,
-            rules.views_figure.output,
-            rules.fit_quality.output,
-            rules.gallery_figure.output,
+            [rules.fit_quality.output[i].format(dataset=d) for d in DATASETS for i in range(3)],
+            [rules.gallery_figure.output[i].format(dataset=d) for d in FITTED for i in range(2)],
+            [results_of(experiment) for experiment in CONFIGURED],
         ],
         captions=sorted(Path(workflow.basedir, "workflow/report").glob("*.rst")),
     output:

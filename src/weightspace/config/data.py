@@ -46,10 +46,10 @@ class DatasetConfig(Strict):
     path: Annotated[str, Field(min_length=1)] | None = None
     size: Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
     channels: Literal[1, 3] | None = None
-    train: Count
-    val: Count
-    test: Count
-    seed: Seed
+    train: Count | None = None
+    val: Count | None = None
+    test: Count | None = None
+    seed: Seed = 0
     balance: Literal["equal", "proportional"] = "equal"
     fit: dict[str, Any] = Field(default_factory=dict)
 
@@ -80,10 +80,24 @@ class DatasetConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _counts_of_pictures(self) -> "DatasetConfig":
+        for key in ("train", "val", "test"):
+            if self.source == "inrs" and getattr(self, key) is not None:
+                raise ValueError(f"{key} chooses pictures; take it out for source inrs")
+            if self.source != "inrs" and getattr(self, key) is None:
+                raise ValueError(f"{key}: this key is missing")
+        return self
+
+    def n_objects(self) -> dict[str, int]:
+        """The number of objects of each split; none are known of imported networks."""
+        return {"train": self.train or 0, "val": self.val or 0, "test": self.test or 0}
+
+    @model_validator(mode="after")
     def _enough_pictures(self) -> "DatasetConfig":
         if self.source in CLASS_SIZES:
-            self._compare("training", {"train": self.train, "val": self.val})
-            self._compare("test", {"test": self.test})
+            counts = self.n_objects()
+            self._compare("test", {"test": counts.pop("test")})
+            self._compare("training", counts)
         return self
 
     def _compare(self, official: str, asked: dict[str, int]) -> None:

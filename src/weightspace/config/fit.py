@@ -10,11 +10,19 @@ __all__ = ["FitConfig", "ViewsConfig"]
 
 
 class ViewsConfig(Strict):
-    """How many independent fits (views) each object of a split gets."""
+    """How many independent fits (views) each object of a split gets.
+
+    `internal` more views of every training object are never trained on.
+    """
 
     train: Count
+    internal: Annotated[int, Field(ge=0)] = 0
     val: Count
     test: Count
+
+    def fitted(self) -> dict[str, int]:
+        """All the views of an object of each split."""
+        return {"train": self.train + self.internal, "val": self.val, "test": self.test}
 
 
 class FitConfig(Strict):
