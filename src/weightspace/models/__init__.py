@@ -1,13 +1,20 @@
 """Models that read the weights of networks, or for comparison images; dicts name them."""
 
 from weightspace.models.dws import DWSNet
+from weightspace.models.graph_transformer import GraphTransformer
 from weightspace.models.mlp import WeightMLP
 from weightspace.models.pixel_cnn import PixelCNN
 from weightspace.models.pixel_mlp import PixelMLP
+from weightspace.models.row_transformer import RowTransformer
 
 __all__ = ["MODELS", "PIXEL_MODELS"]
 
-MODELS = {"mlp": WeightMLP, "dws": DWSNet}
+MODELS = {
+    "mlp": WeightMLP,
+    "dws": DWSNet,
+    "graph_transformer": GraphTransformer,
+    "row_transformer": RowTransformer,
+}
 """Models of networks: they read standardised `Weights`."""
 
 PIXEL_MODELS = {"pixel_cnn": PixelCNN, "pixel_mlp": PixelMLP}

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from weightspace.weights import Weights
 
-__all__ = ["require_layout", "require_one_of", "require_positive"]
+__all__ = [
+    "require_at_least",
+    "require_dropout",
+    "require_layout",
+    "require_multiple",
+    "require_one_of",
+    "require_positive",
+]
 
 
 def require_positive(**values: int) -> None:
@@ -13,9 +20,40 @@ def require_positive(**values: int) -> None:
     Raises:
         ValueError: names the first that is not.
     """
+    require_at_least(1, **values)
+
+
+def require_at_least(minimum: int, **values: int) -> None:
+    """Check that every value is a whole number of at least `minimum`.
+
+    Raises:
+        ValueError: names the first that is not.
+    """
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1")
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ValueError(
+                f"{name} is {value!r}; it must be a whole number of at least {minimum}"
+            )
+
+
+def require_multiple(name: str, value: int, of_name: str, of: int) -> None:
+    """Check that `value` is a multiple of `of`.
+
+    Raises:
+        ValueError: names both.
+    """
+    if value % of:
+        raise ValueError(f"{name} is {value}; it must be a multiple of {of_name}, which is {of}")
+
+
+def require_dropout(dropout: float) -> None:
+    """Check that `dropout` is a share that leaves something.
+
+    Raises:
+        ValueError: if it is outside [0, 1).
+    """
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; it must lie in [0, 1)")
 
 
 def require_one_of(name: str, value: str, known: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from weightspace.models.checks import require_layout, require_one_of, require_positive
 from weightspace.models.equivariant_linear import REDUCTIONS, EquivariantLinear, contexts
+from weightspace.models.folded_norm import FoldedNorm
 from weightspace.models.folding import Channels, Folded, fold, folded_channels
 from weightspace.weights import Weights
 
@@ -30,6 +31,8 @@ class DWSNet(nn.Module):
         neuron_channels: the channels of every hidden neuron.
         network_channels: the channels of the scalars.
         head_width: the hidden neurons of the read-out.
+        batch_norm: normalise each channel between two layers, over all networks of the batch
+            and all their neurons, so that the order of the neurons plays no role.
 
     Raises:
         ValueError: if a setting is out of range or the networks have no hidden layer.
@@ -48,6 +51,7 @@ class DWSNet(nn.Module):
         neuron_channels: int = 32,
         network_channels: int = 64,
         head_width: int = 128,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         require_positive(d_out=d_out, channels=channels, depth=depth, head_width=head_width)
@@ -62,6 +66,7 @@ class DWSNet(nn.Module):
         self.layers = nn.ModuleList(
             EquivariantLinear(a, b, reduce=reduce) for a, b in pairwise(sizes)
         )
+        self.norms = nn.ModuleList(FoldedNorm(hidden) for _ in range((depth - 1) * batch_norm))
         n_pooled = last.scalars + sum(last.vectors)
         self.head = nn.Sequential(
             nn.BatchNorm1d(n_pooled),
@@ -73,9 +78,10 @@ class DWSNet(nn.Module):
     def features(self, w: Weights) -> Folded:
         """Return the equivariant features of the last layer."""
         x = fold(w)
-        for layer in self.layers:
-            x = layer(x, relu=True)
-        return x
+        *layers, last = self.layers
+        for i, layer in enumerate(layers):
+            x = self.norms[i](layer(x)) if self.norms else layer(x, relu=True)
+        return last(x, relu=True)
 
     def forward(self, w: Weights) -> Float[Tensor, "batch d_out"]:
         """Return the outputs, one row per network; hidden neurons may come in any order.
