@@ -1,4 +1,4 @@
-"""The figures of the experiments overfitting, views, schemes, equivalence and strength."""
+"""The figures of the experiments overfitting, views, equivalence and strength; all figures."""
 
 import matplotlib
 import numpy as np
@@ -15,7 +15,7 @@ from weightspace.report.figures.schemes import schemes_figure
 from weightspace.report.figures.strength import strength_figure
 from weightspace.report.figures.views import views_figure
 from weightspace.report.saving import save_figure
-from weightspace.report.statistics import comparison, summary
+from weightspace.report.statistics import summary
 from weightspace.report.strength import strength_points
 from weightspace.report.style import WIDTH
 from weightspace.rng import stream
@@ -39,83 +39,9 @@ def _lines(axes, **look):
     return [np.column_stack(line.get_data()) for line in lines]
 
 
-def _chance(axes, along="y"):
+def _chance(axes):
     """Where the dotted line of chance is."""
-    line = next(line for line in axes.lines if line.get_linestyle() == ":")
-    return (line.get_ydata() if along == "y" else line.get_xdata())[0]
-
-
-def test_schemes_draws_every_mean_and_every_seed(make_files):
-    runs = collect_runs(make_files().metrics)
-    table = comparison(runs)
-    figure = schemes_figure(runs)
-    assert _titles(figure) == ["MLP", "DWSNet"]
-    for axes, model in zip(figure.axes, ("mlp", "dws"), strict=True):
-        means = [xy[0, 0] for xy in _lines(axes, marker="o")]
-        assert means == pytest.approx(table[table["model"] == model]["test_accuracy"].tolist())
-        seeds = np.concatenate([xy for xy in _lines(axes, marker="|") if len(xy) == 3])[:, 0]
-        own = runs[runs["model"] == model]["test_accuracy"]
-        assert sorted(seeds) == pytest.approx(sorted(own))
-    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert labels[0] == "1 view" and labels[-2:] == ["4 views", "none"]
-    assert "MixUp aligned signed" in labels
-
-
-def test_schemes_draws_each_mean_beside_its_name(make_files):
-    runs = collect_runs(make_files(models=("mlp",)).metrics)
-    axes = schemes_figure(runs).axes[0]
-    labels = [tick.get_text() for tick in axes.get_yticklabels()]
-    y = labels.index("sign flip")
-    expected = runs[runs["scheme"] == "sign_flip"]["test_accuracy"].mean()
-    assert [xy[0, 0] for xy in _lines(axes, marker="o") if xy[0, 1] == y] == pytest.approx(
-        [expected]
-    )
-
-
-def test_schemes_whiskers_are_the_interval(make_files):
-    runs = collect_runs(make_files(models=("mlp",), cells=[("none", 1), ("sign_flip", 1)]).metrics)
-    row = comparison(runs).iloc[1]
-    segment = schemes_figure(runs).axes[0].collections[1].get_segments()[0]
-    expected = row["test_accuracy"] - row["test_ci95"], row["test_accuracy"] + row["test_ci95"]
-    assert tuple(segment[:, 0]) == pytest.approx(expected)
-
-
-def test_schemes_reference_lines(make_files):
-    runs = collect_runs(make_files(models=("mlp",), n_classes=4).metrics)
-    axes = schemes_figure(runs).axes[0]
-    none = runs[runs["scheme"] == "none"].groupby("views")["test_accuracy"].mean()
-    dashed = {tuple(np.unique(xy[:, 0].round(9))): xy[:, 1] for xy in _lines(axes, linestyle="--")}
-    assert set(dashed) == {(round(none[1], 9),), (round(none[4], 9),)}
-    # each spans the rows of its own number of views only: a heading and its schemes
-    assert np.ptp(dashed[(round(none[1], 9),)]) > 8 and np.ptp(dashed[(round(none[4], 9),)]) < 2
-    assert _chance(axes, "x") == 0.25
-
-
-def test_schemes_with_object_intervals(make_files):
-    files = make_files()
-    correctness = collect_correctness(files.metrics, files.predictions)
-    figure = schemes_figure(collect_runs(files.metrics), correctness)
-    assert "over test objects" in _legend(figure)
-    assert "over test objects" not in _legend(schemes_figure(collect_runs(files.metrics)))
-
-
-def test_schemes_has_a_row_of_panels_per_dataset_and_the_shortest_budget(make_files):
-    cells = [("none", 1), ("sign_flip", 1)]
-    files = make_files(cells=cells, dataset="mnist")
-    files += make_files(models=("dws",), cells=cells, dataset="cifar10")
-    longer = make_files(models=("dws",), cells=cells, dataset="mnist", budget=3)
-    figure = schemes_figure(collect_runs((files + longer).metrics))
-    assert _titles(figure) == ["MLP", "DWSNet"] * 2
-    assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["MNIST", "CIFAR-10"]
-    drawn = [len(_lines(axes, marker="o")) for axes in figure.axes]
-    assert drawn == [2, 2, 0, 2]  # no MLP on CIFAR-10; the longer budget is not drawn
-
-
-def test_a_cell_missing_for_one_model(make_files):
-    runs = collect_runs(make_files().metrics)
-    runs = runs[~((runs["model"] == "mlp") & (runs["scheme"] == "permutation"))]
-    figure = schemes_figure(runs)
-    assert [len(_lines(axes, marker="o")) for axes in figure.axes] == [8, 9]
+    return next(line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":")
 
 
 def _overfitting_files(make_files, **changes):
@@ -176,7 +102,7 @@ def test_views_draws_external_and_internal_and_the_two_families(make_files):
     runs = collect_runs(_views_files(make_files).metrics)
     figure = views_figure(runs)
     left, right = figure.axes
-    assert _titles(figure) == ["(a) accuracy against views", "(b) equally many networks"]
+    assert _titles(figure) == ["(a) more views", "(b) equally many networks"]
     own = runs[(runs["model"] == "dws") & (runs["objects"] == 1500)].groupby("views")
     for dashes, column in (("-", "test_accuracy"), ("--", "internal_accuracy")):
         drawn = [xy for xy in _lines(left, linestyle=dashes) if len(xy) == 3]
@@ -197,7 +123,7 @@ def test_views_draws_external_and_internal_and_the_two_families(make_files):
 
 def test_views_without_smaller_training_sets_has_one_panel(make_files):
     figure = views_figure(collect_runs(make_files(cells=[("none", 1), ("none", 4)]).metrics))
-    assert len(figure.axes) == 1
+    assert _titles(figure) == ["more views"]
     assert "more objects, one view each" not in _legend(figure)
     pixels = make_files(models=("pixel_cnn",), cells=[("none", 1)])
     assert "internal: new views of training objects" not in _legend(
@@ -226,7 +152,8 @@ def test_equivalence_draws_accuracies_and_factors(make_files):
     left, right = equivalence_figure(points).axes
     for scheme in ("none", "mixup_direct", "mixup_leaky"):
         own = points[points["scheme"] == scheme]["test_accuracy"].to_numpy()
-        curves = [xy[:, 1] for xy in _lines(left, linestyle="-") if len(xy) == 3]
+        dashes = "--" if scheme == "mixup_leaky" else "-"  # drawn apart
+        curves = [xy[:, 1] for xy in _lines(left, linestyle=dashes) if len(xy) == 3]
         assert any(np.allclose(curve, own) for curve in curves)
     factors = points[points["factor"].notna() & np.isfinite(points["factor"])]["factor"]
     drawn = np.concatenate([xy[:, 1] for marker in "sD" for xy in _lines(right, marker=marker)])

@@ -45,6 +45,7 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
 
     Returns:
         The figure; a row of two panels per dataset and model, a colour and marker per scheme.
+        Schemes named leaky, which see excluded views, are dashed and hollow.
     """
     schemes = list(dict.fromkeys(points["scheme"]))
     schemes.sort(key=lambda scheme: scheme != BASELINE)
@@ -78,7 +79,7 @@ def _draw_accuracies(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) 
     for place, (scheme, colour) in enumerate(palette.items()):
         own = points[points["scheme"] == scheme]
         x = own["objects"].to_numpy() * aside(place, len(palette))
-        draw_points(axes, x, own, "test_accuracy", color=colour, marker=_marker(place))
+        draw_points(axes, x, own, "test_accuracy", color=colour, **_look(scheme, place))
     draw_chance(axes, chance)
     axes.set_ylabel("test accuracy")
     axes.set_ylim(accuracy_limits(points, ["test_accuracy"], chance))
@@ -94,19 +95,23 @@ def _draw_factors(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> 
             own[key].clip(own["factor_least"], own["factor_most"]).to_numpy()
             for key in ("factor", "factor_low", "factor_high")
         )
-        look: dict[str, Any] = {"color": colour, "linestyle": "none"}
+        look = _look(scheme, place) | {"color": colour, "linestyle": "none"}
         axes.vlines(x, low, high, color=colour, linewidth=1.0)
-        for marker, shown in (
-            (_marker(place), np.isfinite(own["factor"]) & (own["factor"] > 0)),
+        for shape, shown in (
+            (look["marker"], np.isfinite(own["factor"]) & (own["factor"] > 0)),
             (ABOVE, own["factor"] == np.inf),
             (BELOW, own["factor"] == 0),
         ):
-            axes.plot(x[shown], y[shown], marker=marker, **look)
+            look["marker"] = shape
+            axes.plot(x[shown], y[shown], **look)
         ends += [*y, *low[~np.isnan(low)], *high[~np.isnan(high)]]
     axes.axhline(1.0, color=INK, linewidth=1.0)
     axes.set_yscale("log", base=2)
     axes.set_ylim(min(*ends, 0.7) / 1.2, max(*ends, 1.4) * 1.2)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    low, high = axes.get_ylim()
+    step = 0.5 if high / low < 6 else 1.0  # in doublings
+    axes.set_yticks([y for y in 2.0 ** np.arange(-12, 13, step) if low <= y <= high])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.2g}" if y < 10 else f"{y:.0f}"))
     axes.set_ylabel("worth how many times the data")
     _shade_beyond(axes, points["objects"].to_numpy(), points[points["scheme"] == BASELINE])
 
@@ -124,13 +129,15 @@ def _shade_beyond(axes: Axes, sizes: np.ndarray, none: pd.DataFrame) -> None:
     axes.set_ylim(low, high)
 
 
-def _marker(place: int) -> str:
-    return MARKERS[place % len(MARKERS)]
+def _look(scheme: str, place: int) -> dict[str, Any]:
+    """The marker of a scheme; one that sees what it should not is dashed and hollow."""
+    look: dict[str, Any] = {"marker": MARKERS[place % len(MARKERS)]}
+    return look | ({"linestyle": "--", "markerfacecolor": "white"} if "leaky" in scheme else {})
 
 
 def _legend(palette: dict[str, str]) -> list[Line2D | Patch]:
     schemes = [
-        Line2D([], [], color=colour, marker=_marker(place), label=display_name(scheme))
+        Line2D([], [], color=colour, label=display_name(scheme), **_look(scheme, place))
         for place, (scheme, colour) in enumerate(palette.items())
     ]
     triangle: dict[str, Any] = {"color": INK, "linestyle": "none"}

@@ -63,8 +63,9 @@ def views_figure(runs: pd.DataFrame) -> Figure:
     for dataset, own in points.groupby("dataset", sort=False):
         most = own[own["objects"] == own["objects"].max()]
         measured = {EXTERNAL: most, INTERNAL: most[most[INTERNAL].notna()]}
-        shown.append((str(dataset), "(a) accuracy against views", measured))
-        if pair := families(own):
+        pair = families(own)
+        shown.append((str(dataset), "(a) more views" if pair else "more views", measured))
+        if pair:
             shown.append((str(dataset), "(b) equally many networks", pair))
     figure, placed = panels([part[:2] for part in shown], ylabel="accuracy", height=2.3)
     for axes, (dataset, _, lines) in zip(placed, shown, strict=True):
