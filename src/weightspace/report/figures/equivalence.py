@@ -95,7 +95,7 @@ def _draw_factors(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> 
             own[key].clip(own["factor_least"], own["factor_most"]).to_numpy()
             for key in ("factor", "factor_low", "factor_high")
         )
-        look = _look(scheme, place) | {"color": colour, "linestyle": "none"}
+        look: dict[str, Any] = _look(scheme, place) | {"color": colour, "linestyle": "none"}
         axes.vlines(x, low, high, color=colour, linewidth=1.0)
         for shape, shown in (
             (look["marker"], np.isfinite(own["factor"]) & (own["factor"] > 0)),
