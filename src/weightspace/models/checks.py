@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from weightspace.weights import Weights
 
 __all__ = [
     "require_at_least",
     "require_dropout",
+    "require_images",
     "require_layout",
     "require_multiple",
     "require_one_of",
@@ -76,4 +79,17 @@ def require_layout(w: Weights, layer_layout: tuple[int, ...]) -> None:
         raise ValueError(
             f"this model reads raw networks of layer_layout {layer_layout}; got networks of "
             f"layer_layout {w.layer_layout} with channel axes {w.channels}"
+        )
+
+
+def require_images(x: Tensor, image_shape: tuple[int, ...]) -> None:
+    """Check that the images `x` have the shape that a model was built for.
+
+    Raises:
+        ValueError: names both shapes.
+    """
+    if tuple(x.shape[1:]) != image_shape:
+        raise ValueError(
+            f"this model reads images of shape {image_shape}; got images of shape "
+            f"{tuple(x.shape[1:])}"
         )

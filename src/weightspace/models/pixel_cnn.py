@@ -5,8 +5,7 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weightspace.models.checks import require_positive
-from weightspace.models.pixel_mlp import require_images
+from weightspace.models.checks import require_images, require_positive
 
 __all__ = ["PixelCNN"]
 

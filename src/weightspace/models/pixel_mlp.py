@@ -6,9 +6,9 @@ from math import prod
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weightspace.models.checks import require_positive
+from weightspace.models.checks import require_images, require_positive
 
-__all__ = ["PixelMLP", "require_images"]
+__all__ = ["PixelMLP"]
 
 
 class PixelMLP(nn.Module):
@@ -44,18 +44,3 @@ class PixelMLP(nn.Module):
         """
         require_images(x, self.image_shape)
         return self.layers(x.flatten(1))
-
-
-def require_images(
-    x: Float[Tensor, "batch height width channels"], image_shape: tuple[int, ...]
-) -> None:
-    """Check that the images `x` have the shape that a model was built for.
-
-    Raises:
-        ValueError: names both shapes.
-    """
-    if tuple(x.shape[1:]) != image_shape:
-        raise ValueError(
-            f"this model reads images of shape {image_shape}; got images of shape "
-            f"{tuple(x.shape[1:])}"
-        )

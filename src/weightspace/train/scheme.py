@@ -10,7 +10,7 @@ from weightspace.dataset.examples import Dataset
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.train.losses import one_hot
 
-__all__ = ["build_augment", "build_scheme"]
+__all__ = ["build_scheme"]
 
 
 def build_scheme(

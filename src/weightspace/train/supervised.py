@@ -1,8 +1,7 @@
 """Supervised training of a classifier of networks or images, with selection on validation."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.train.batches import batches
 from weightspace.train.calibrate import calibrate_norms
+from weightspace.train.draws import global_rng_from, split
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.schedule import warmup_cosine
 
@@ -94,7 +94,9 @@ def train_supervised(
     """
     _check(train, val, updates, batch_size, lr, weight_decay, warmup, evaluate_every)
     device = train.device
-    order, subset, augment_stream, mix_stream, model_stream = _streams(generator, device)
+    order, subset, augment_stream, mix_stream, layer_stream = split(
+        generator, ("cpu", "cpu", device, device, device)
+    )
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
     seen = _subset(train, len(val), generator=subset)
     index_batches = batches(len(train), batch_size=batch_size, generator=order, device=device)
@@ -104,7 +106,7 @@ def train_supervised(
     rows: list[dict[str, Any]] = []
     best: dict[str, Any] = {}
     losses: list[Tensor] = []
-    with _global_rng_from(model_stream):
+    with global_rng_from(layer_stream):
         model.train()
         for update in range(1, updates + 1):
             index = next(index_batches)
@@ -186,28 +188,6 @@ def _check(
     ):
         if not in_range:
             raise ValueError(f"{name} is {value}; it must be {expected}")
-
-
-def _streams(generator: torch.Generator, device: torch.device) -> list[torch.Generator]:
-    """Five streams seeded by one: order, subset, augmentation, mix, layers that draw."""
-    devices = ("cpu", "cpu", device, device, device)
-    seeds = torch.randint(2**63 - 1, (5,), generator=generator, device=generator.device)
-    return [
-        torch.Generator(d).manual_seed(seed)
-        for d, seed in zip(devices, seeds.tolist(), strict=True)
-    ]
-
-
-@contextmanager
-def _global_rng_from(generator: torch.Generator) -> Iterator[None]:
-    """Seed the global RNG, from which layers such as dropout draw, and put it back afterwards."""
-    cuda = [generator.device] if generator.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(generator.initial_seed())
-        for device in cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(generator.initial_seed())
-        yield
 
 
 def _subset(dataset: Dataset, size: int, *, generator: torch.Generator) -> Dataset:
