@@ -10,17 +10,30 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+from weightspace.config.study import load_config
 from weightspace.store import read_inrs
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("Snakefile", "config.yaml", "envs", "profiles", "src", "workflow")
-CELLS = {
-    *(f"{model}-none-{views}views" for model in ("mlp", "dws") for views in (1, 2)),
-    "dws-gaussian_noise-1views",
-    "dws-mixup_aligned_signed-1views",
-}
-FIGURES = ("schemes", "learning_curves", "views", "fit_quality", "gallery")
+SMOKE = ("config.yaml", "workflow/configs/smoke.yaml")
+EXPERIMENTS = ("overfitting", "views", "schemes", "equivalence", "alignment", "strength")
+EXPERIMENTS += ("contrastive",)
+FIGURES = (*EXPERIMENTS, "midpoints", "fit_quality.fashion_mnist", "gallery.fashion_mnist")
+TABLES = (*EXPERIMENTS, "runs", "fit_quality.fashion_mnist")
+
+
+def smoke_config():
+    from snakemake.utils import update_config
+
+    raw, changes = (yaml.safe_load((ROOT / name).read_text()) for name in SMOKE)
+    update_config(raw, changes)
+    return load_config(raw)
+
+
+CONFIG = smoke_config()
+CELLS, CONTRASTIVE = set(CONFIG.all_cells()), set(CONFIG.contrastive_cells())
 
 pytestmark = pytest.mark.slow
 
@@ -80,8 +93,8 @@ def test_a_path_with_a_space_works(finished, tmp_path):
     # The interpreter lies under the path too, as .venv does in a clone.
     (tree / "venv").symlink_to(sys.prefix)
     python = tree / "venv" / "bin" / Path(sys.executable).name
-    snakemake(tree, "results/smoke/objects.npz", "--cores", "1", python=python)
-    assert (tree / "results/smoke/objects.npz").exists()
+    snakemake(tree, "results/smoke/objects/fashion_mnist.npz", "--cores", "1", python=python)
+    assert (tree / "results/smoke/objects/fashion_mnist.npz").exists()
 
 
 def test_every_result_is_there(finished):
@@ -90,9 +103,11 @@ def test_every_result_is_there(finished):
     for cell in CELLS:
         names = {p.name for p in (results / "runs" / cell).iterdir()}
         assert names == {"metrics.json", "history.csv", "predictions.csv", "checkpoint.pt"}
-    tables = ("runs.csv", "comparison.csv", "comparison.md", "comparison.tex", "fit_quality.csv")
-    for name in tables:
-        assert (results / "tables" / name).stat().st_size > 0
+    assert {p.name for p in (results / "contrastive").iterdir()} == CONTRASTIVE
+    for name in TABLES:
+        assert (results / "tables" / f"{name}.csv").stat().st_size > 0
+    for name in EXPERIMENTS:
+        assert "|" in (results / "tables" / f"{name}.md").read_text()
     for name in FIGURES:
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
@@ -100,7 +115,7 @@ def test_every_result_is_there(finished):
 
 def test_the_html_report_holds_figures_and_captions(finished):
     html = (finished / "results/smoke/report.html").read_text()
-    for name in (*(f"{n}.png" for n in FIGURES), "runs.csv", "comparison.csv"):
+    for name in (*(f"{n}.png" for n in FIGURES), *(f"{n}.csv" for n in TABLES)):
         assert name in html
     assert "Test accuracy of every augmentation scheme." in html
 
@@ -108,7 +123,7 @@ def test_the_html_report_holds_figures_and_captions(finished):
 def test_metrics_runs_and_comparison_agree(finished):
     results = finished / "results/smoke"
     runs = pd.read_csv(results / "tables/runs.csv", keep_default_na=False)
-    comparison = pd.read_csv(results / "tables/comparison.csv", keep_default_na=False)
+    comparison = pd.read_csv(results / "tables/schemes.csv", keep_default_na=False)
     assert len(runs) == 2 * len(CELLS)
     for cell in CELLS:
         metrics = json.loads((results / "runs" / cell / "metrics.json").read_text())
@@ -116,16 +131,27 @@ def test_metrics_runs_and_comparison_agree(finished):
         for run in metrics["runs"]:
             for key in ("val_accuracy", "test_accuracy", "updates", "seconds"):
                 assert float(rows.loc[run["seed"], key]) == pytest.approx(run[key], abs=1e-9)
-        key = ["model", "scheme", "views"]
-        own = comparison[(comparison[key] == [metrics[k] for k in key]).all(axis=1)]
-        mean = sum(run["test_accuracy"] for run in metrics["runs"]) / len(metrics["runs"])
-        assert float(own["test_accuracy"].item()) == pytest.approx(mean, abs=1e-9)
+        if cell in CONFIG.cells_of("schemes"):
+            own = comparison[(comparison["cell"] == cell)].drop_duplicates("cell")
+            mean = sum(run["test_accuracy"] for run in metrics["runs"]) / len(metrics["runs"])
+            if metrics["budget"] == 1:
+                assert float(own["test_accuracy"].item()) == pytest.approx(mean, abs=1e-9)
+
+
+def test_training_and_evaluation_share_no_object(finished):
+    results = finished / "results/smoke"
+    columns = read_inrs(results / "datasets/fashion_mnist.h5").columns
+    objects = {s: set(columns["object_id"][columns["split"] == s]) for s in ("train", "test")}
+    for folder in (*(results / "runs").iterdir(), *(results / "contrastive").iterdir()):
+        judged = set(pd.read_csv(folder / "predictions.csv")["object_id"])
+        assert judged == objects["test"]
+        assert not judged & objects["train"]
 
 
 def test_the_dataset_is_complete(finished):
-    inrs = read_inrs(finished / "results/smoke/datasets/inrs.h5")
+    inrs = read_inrs(finished / "results/smoke/datasets/fashion_mnist.h5")
     n = len(inrs.weights) + len(inrs.failures["object_id"])
-    assert n == 2 * 40 + 20 + 30
+    assert n == 3 * 40 + 20 + 30
 
 
 def test_a_second_run_runs_nothing(finished):
@@ -143,7 +169,8 @@ def test_editing_a_model_re_runs_training_and_not_fitting(finished, edit):
     edit("src/weightspace/models/dws.py", "\nclass ", "\nADDED = 1\n\n\nclass ")
     found = would_run(finished)
     assert found["train_cell"] == len(CELLS)
-    assert {"comparison_table", "schemes_figure", "html_report"} <= set(found)
+    assert found["contrastive_cell"] == len(CONTRASTIVE)
+    assert {"schemes_results", "contrastive_cell", "html_report"} <= set(found)
     assert not {"objects", "fit_shard", "assemble", "gallery_figure"} & set(found)
 
 
@@ -164,13 +191,13 @@ def test_a_setting_of_training_re_runs_training(finished, edit):
 
 
 def test_a_further_cell_runs_alone(finished, edit):
-    edit("workflow/configs/smoke.yaml", "[gaussian_noise, ", "[gaussian_noise, sign_flip, ")
+    edit("workflow/configs/smoke.yaml", "[none, gaussian_noise, ", "[none, translate, gaussian_noise, ")
     found = would_run(finished)
-    assert found["train_cell"] == 1
+    assert found["train_cell"] == 2
     assert "fit_shard" not in found
 
 
-@pytest.mark.parametrize("stage", ["fit", "dataset", "train", "report"])
+@pytest.mark.parametrize("stage", ["fit", "dataset", "train", "report", *EXPERIMENTS])
 def test_every_stage_has_a_name(finished, stage):
     assert "Nothing to be done" in (run := snakemake(finished, stage)).stdout + run.stderr
 
@@ -185,13 +212,20 @@ def test_a_bad_config_stops_before_any_job(finished, edit):
 
 
 def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
-    shard = finished / "results/smoke/fits/shard_0.h5"
-    dataset = finished / "results/smoke/datasets/inrs.h5"
+    shard = finished / "results/smoke/fits/fashion_mnist/shard_0.h5"
+    dataset = finished / "results/smoke/datasets/fashion_mnist.h5"
     before = dataset.read_bytes()
     shard.write_bytes(shard.read_bytes()[:-1000])
     run = snakemake(finished, "dataset", check=False)
     assert run.returncode != 0
-    assert re.search(r"assemble: error: .*shard_0\.h5.*delete it", run.stdout + run.stderr)
+    assert re.search(r"assemble.*: error: .*shard_0\.h5.*delete it", run.stdout + run.stderr)
     shard.unlink()
     snakemake(finished)
     assert dataset.read_bytes() == before
+
+
+def test_an_experiment_that_the_study_lacks_is_named(finished, edit):
+    edit("workflow/configs/smoke.yaml", "  equivalence:\n    -", "  equivalence: []\n  alignment:\n    -")
+    run = snakemake(finished, "equivalence", check=False)
+    assert run.returncode != 0
+    assert "has no experiment 'equivalence'" in run.stdout + run.stderr

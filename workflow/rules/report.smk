@@ -113,7 +113,7 @@ rule html_report:
         config=rules.config_record.output[0],
         parts=[
             rules.runs_table.output,
-            [rules.fit_quality.output[i].format(dataset=d) for d in DATASETS for i in range(3)],
+            [rules.fit_quality.output[i].format(dataset=d) for d in FITTED for i in range(3)],
             [rules.gallery_figure.output[i].format(dataset=d) for d in FITTED for i in range(2)],
             [results_of(experiment) for experiment in CONFIGURED],
         ],

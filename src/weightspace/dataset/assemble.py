@@ -12,7 +12,7 @@ from weightspace.dataset.completeness import AssemblyError, Expected, check_entr
 from weightspace.dataset.statistics import tensor_statistics
 from weightspace.store import Header, InrSet, read_inrs, write_inrs
 
-__all__ = ["AssemblyError", "assemble"]
+__all__ = ["AssemblyError", "assemble", "with_statistics"]
 
 # Of the PSNR in the file's statistics and in the report.
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -56,7 +56,7 @@ def assemble(
         )
     header = _common_header({path: shard.header for path, shard in shards.items()}, dataset)
     check_entries(shards, expected)
-    whole = _with_statistics(_join(header, list(shards.values())))
+    whole = with_statistics(_join(header, list(shards.values())))
     write_inrs(out_path, whole)
     return {split: _quality(whole, split, expected) for split in views}
 
@@ -97,7 +97,7 @@ def _join_columns(
     return {name: x[order] for name, x in joined.items()}, order
 
 
-def _with_statistics(inrs: InrSet) -> InrSet:
+def with_statistics(inrs: InrSet) -> InrSet:
     """The same set with the statistics of each split that has networks."""
     statistics = {}
     for split in np.unique(inrs.columns["split"]).tolist():

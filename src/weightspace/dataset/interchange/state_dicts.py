@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weightspace.dataset.assemble import _with_statistics
+from weightspace.dataset.assemble import with_statistics
 from weightspace.dataset.interchange.convention import (
     CONVENTIONS,
     Convention,
@@ -106,7 +106,7 @@ def read_state_dicts(
         raise
     except (ValueError, OverflowError) as error:
         raise InterchangeError(f"{listing.source} does not make a set: {error}") from error
-    return _with_statistics(inrs)
+    return with_statistics(inrs)
 
 
 def write_state_dicts(
