@@ -21,8 +21,12 @@ GAINS = {None: 0.0, "translate": 0.06, "sign_flip": 0.03, "self_mixup": 0.08}
 LEVELS = {0.01: 0.2, 0.1: 0.32, 1.0: 0.45}
 
 
+def level(protocol, fraction):
+    return LEVELS[fraction] * (0.7 if protocol == "untrained_probe" else 1.0)
+
+
 def run(seed, protocol, fraction, accuracy):
-    trained = protocol != "linear_probe"
+    trained = "probe" not in protocol
     return {
         "seed": seed,
         "protocol": protocol,
@@ -54,9 +58,10 @@ def make(tmp_path):
                 metrics |= {"views": 1, "objects": 1500, "n_classes": 10, "config": {}}
                 metrics |= {"versions": {"torch": "2.13.0"}, "commit": "0", "device": "cpu: x86"}
                 metrics |= {"threads": 1, "seconds": 40.0, "n_parameters": 10, "failed_seeds": {}}
-                protocols = ("scratch",) if scheme is None else ("linear_probe", "fine_tune")
+                protocols = ("linear_probe", "fine_tune")
+                protocols = ("untrained_probe", "scratch") if scheme is None else protocols
                 metrics["runs"] = [
-                    run(s, p, f, LEVELS[f] + GAINS[scheme] * (1.1 - f) + rng.normal(0, 0.01))
+                    run(s, p, f, level(p, f) + GAINS[scheme] * (1.1 - f) + rng.normal(0, 0.01))
                     for s in seeds
                     for p in protocols
                     for f in fractions
@@ -85,10 +90,10 @@ def legend(figure):
 
 def test_collects_a_row_per_cell_seed_protocol_and_fraction(make):
     runs = collect_contrastive(make())
-    assert len(runs) == 3 * 3 * (1 + 3 * 2)
+    assert len(runs) == 3 * 3 * 4 * 2
     scratch = runs[runs["protocol"] == "scratch"]
     assert set(scratch["scheme"]) == {"scratch"} and set(scratch["pairs"]) == {"none"}
-    assert runs["l2"].isna().sum() == (runs["protocol"] != "linear_probe").sum()
+    assert (runs["l2"].isna() == ~runs["protocol"].str.contains("probe")).all()
     assert not runs.drop(columns=["l2", "best_update"]).isna().any().any()
 
 
@@ -121,10 +126,11 @@ def test_only_seeds_of_both_are_paired(make):
 
 def test_rows_are_in_reading_order(make):
     points = contrastive_points(collect_contrastive(make(models=("mlp", "dws"))))
-    assert points["model"].tolist() == ["mlp"] * 21 + ["dws"] * 21
-    assert points["label_fraction"].tolist()[:21] == [0.01] * 7 + [0.1] * 7 + [1.0] * 7
-    assert points["protocol"].tolist()[:7] == ["scratch"] + ["linear_probe"] * 3 + ["fine_tune"] * 3
-    assert points["scheme"].tolist()[1:4] == ["translate", "sign_flip", "self_mixup"]
+    assert points["model"].tolist() == ["mlp"] * 24 + ["dws"] * 24
+    assert points["label_fraction"].tolist()[:24] == [0.01] * 8 + [0.1] * 8 + [1.0] * 8
+    order = ["scratch", "untrained_probe"] + ["linear_probe"] * 3 + ["fine_tune"] * 3
+    assert points["protocol"].tolist()[:8] == order
+    assert points["scheme"].tolist()[2:5] == ["translate", "sign_flip", "self_mixup"]
 
 
 def test_the_table_is_worded_for_reading(make, tmp_path):
@@ -214,6 +220,11 @@ def test_the_figure_draws_every_mean_and_scratch(make):
         (dashed,) = lines(axes, linestyle="--")
         assert dashed[:, 1] == pytest.approx(scratch["test_accuracy"].to_numpy())
         band = next(c for c in axes.collections if isinstance(c, PolyCollection))
+        untrained = points[(points["model"] == model) & (points["protocol"] == "untrained_probe")]
+        dotted = [xy[:, 1] for xy in lines(axes, linestyle="-.")]
+        assert len(dotted) == (protocol == "linear_probe")
+        for y in dotted:
+            assert y == pytest.approx(untrained["test_accuracy"].to_numpy())
         top = band.get_paths()[0].vertices[:, 1].max()
         assert top == pytest.approx((scratch["test_accuracy"] + scratch["test_ci95"]).max())
         assert [xy[0, 1] for xy in lines(axes, linestyle=":")] == [0.1]
@@ -221,8 +232,9 @@ def test_the_figure_draws_every_mean_and_scratch(make):
         assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "10", "100"]
         low, high = axes.get_ylim()
         assert low < 0.1 and high > own["test_accuracy"].max()
-    labels = ["translate", "sign flip", "self-MixUp", "from scratch", "chance"]
-    assert legend(figure) == labels
+    schemes, references = ["translate", "sign flip", "self-MixUp"], ["from scratch"]
+    references += ["linear probe, untrained", "chance"]
+    assert legend(figure) == schemes + references
     assert "%" in figure.axes[-1].get_xlabel() and figure.axes[0].get_ylabel() == "test accuracy"
 
 

@@ -72,10 +72,20 @@ def test_every_protocol_is_judged_with_every_share_of_the_labels(splits):
         assert (run["l2"] in (0.01, 1.0)) == probe and (run["best_update"] is None) == probe
 
 
-def test_without_a_scheme_there_is_scratch_alone(splits):
+def test_without_a_scheme_there_is_no_pre_training(splits):
     result = train(splits, **SCRATCH)
-    assert [j.run["protocol"] for j in result.judgements[0]] == ["scratch"] * 3
+    protocols = [j.run["protocol"] for j in result.judgements[0]]
+    assert protocols == ["untrained_probe"] * 3 + ["scratch"] * 3
     assert result.history == []
+
+
+def test_the_untrained_probe_reads_the_encoder_that_pre_training_starts_from(splits, monkeypatch):
+    # Without a single step, the probe of a pre-trained encoder is that of the untrained one.
+    monkeypatch.setattr(cell_module, "pretrain", lambda *arguments, **settings: [])
+    still, untrained = train(splits), train(splits, **SCRATCH)
+    for a, b in zip(still.judgements[0][:3], untrained.judgements[0][:3], strict=True):
+        assert torch.equal(a.predictions, b.predictions)
+        assert (a.run["l2"], a.run["test_loss"]) == (b.run["l2"], b.run["test_loss"])
 
 
 def test_an_empty_scheme_still_pre_trains(splits):
@@ -353,5 +363,5 @@ def test_embeddings_that_are_not_finite_fail_the_seed(splits, monkeypatch):
         return rows
 
     monkeypatch.setattr(cell_module, "pretrain", exploding)
-    with pytest.raises(DivergedError, match="embedding of the pre-trained encoder is not finite"):
+    with pytest.raises(DivergedError, match="embedding of the frozen encoder is not finite"):
         train(splits)

@@ -101,7 +101,7 @@ def test_a_cell_from_scratch_has_the_same_files(splits, tmp_path):
     write_contrastive_records(tmp_path / "cell", result, **{**META, "config": config})
     metrics = json.loads((tmp_path / "cell" / "metrics.json").read_text())
     assert (metrics["scheme"], metrics["pairs"]) == (None, None)
-    assert {run["protocol"] for run in metrics["runs"]} == {"scratch"}
+    assert {run["protocol"] for run in metrics["runs"]} == {"scratch", "untrained_probe"}
     header = "seed,update,lr,loss,pair_accuracy\n"
     assert (tmp_path / "cell" / "history.csv").read_text() == header
     assert sorted(p.name for p in (tmp_path / "cell").iterdir()) == [

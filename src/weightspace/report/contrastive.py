@@ -16,15 +16,21 @@ from weightspace.report.wording import intervals
 __all__ = [
     "PROTOCOLS",
     "SCRATCH",
+    "UNTRAINED",
     "collect_contrastive",
     "contrastive_points",
     "contrastive_table",
 ]
 
-SCRATCH = "scratch"
-"""The protocol without pre-training, which the others are compared with."""
+SCRATCH, UNTRAINED = "scratch", "untrained_probe"
+"""The protocols without pre-training: all is trained, or nothing but a linear classifier."""
 
-PROTOCOLS = {SCRATCH: "from scratch", "linear_probe": "linear probe", "fine_tune": "fine-tuning"}
+PROTOCOLS = {
+    SCRATCH: "from scratch",
+    UNTRAINED: "linear probe, untrained",
+    "linear_probe": "linear probe",
+    "fine_tune": "fine-tuning",
+}
 PAIRS = {"none": "-", "augmented": "one view twice", "views": "two views"}
 
 CELL_KEYS = (
@@ -45,7 +51,8 @@ NOTE = (
     '("-" with one seed). The difference is to training from scratch with the same labels, paired '
     "by seed; a seed also draws which objects keep their label. Labels are counted in training "
     "objects; every protocol alike selects on all labels of the validation split, and pre-training "
-    "selects nothing. Fine-tuning and scratch make the same updates without augmentation, all "
+    'selects nothing. "Linear probe, untrained" reads the same encoder before any training: what the '
+    "architecture alone gives. Fine-tuning and scratch make the same updates without augmentation, all "
     "pre-trainings make the same updates."
 )
 

@@ -16,6 +16,7 @@ from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import tensor_statistics
 from weightspace.models.build import build_model
 from weightspace.rng import stream
+from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.contrastive import pretrain, projection_head
 from weightspace.train.few_labels import FewLabels, Judgement
 from weightspace.train.selection import select_training
@@ -63,9 +64,10 @@ def train_contrastive_cell(
     """Pre-train one encoder per seed without labels, then judge it with each share of labels.
 
     Of a pre-trained encoder, every label fraction gives a linear probe on its frozen embedding
-    and a fine-tuning of all of it. Without a scheme there is no pre-training: the same
-    classifier is trained from its initial state ("scratch"). Neither fine-tuning nor scratch
-    augments.
+    and a fine-tuning of all of it. Without a scheme there is no pre-training: the probe reads
+    the initial encoder, which tells what the architecture alone gives ("untrained_probe"), and
+    the same classifier is trained from its initial state ("scratch"). Neither fine-tuning nor
+    scratch augments.
 
     A seed fixes the initial encoder and linear layer, the pairs, which objects keep their label
     and the batches they come in, all the same for every scheme; a smaller label fraction is a
@@ -129,11 +131,13 @@ def train_contrastive_cell(
         n_parameters = sum(p.numel() for p in task.classifier(encoder, seed=seed).parameters())
         try:
             if augment is None:
-                rows, found = [], task.trained(encoder, "scratch", seed=seed, progress=on_update)
+                rows, (probe, training) = [], ("untrained_probe", "scratch")
+                calibrate_norms(encoder, train, statistics, fine_tune["batch_size"])
             else:
                 rows = _pretrain(encoder, task, augment, pairs, pretraining, seed, on_update)
-                found = task.frozen(encoder, seed=seed)
-                found += task.trained(encoder, "fine_tune", seed=seed, progress=on_update)
+                probe, training = "linear_probe", "fine_tune"
+            found = task.frozen(encoder, probe, seed=seed)
+            found += task.trained(encoder, training, seed=seed, progress=on_update)
         except DivergedError as error:
             failed_seeds[seed] = str(error)
             continue

@@ -82,14 +82,19 @@ class FewLabels:
             head = nn.Linear(self.embedding, self.train.n_classes)
         return nn.Sequential(encoder, head.to(self.train.device))
 
-    def frozen(self, encoder: nn.Module, *, seed: int) -> list[Judgement]:
+    def frozen(self, encoder: nn.Module, protocol: str, *, seed: int) -> list[Judgement]:
         """Test a linear probe on the embedding of `encoder` for each label fraction.
+
+        Args:
+            encoder: as it is to be judged; evaluated without any change.
+            protocol: the name of the runs.
+            seed: of the labelled objects.
 
         Raises:
             DivergedError: if an embedding is not finite.
         """
         frozen = freeze(encoder, self.train, self.statistics, self.fine_tune["batch_size"])
-        return [self._probe(frozen, fraction, seed) for fraction in self.label_fractions]
+        return [self._probe(frozen, f, protocol, seed) for f in self.label_fractions]
 
     def trained(
         self,
@@ -115,11 +120,13 @@ class FewLabels:
         """
         return [self._train(encoder, f, protocol, seed, progress) for f in self.label_fractions]
 
-    def _probe(self, encoder: FrozenEncoder, fraction: float, seed: int) -> Judgement:
+    def _probe(
+        self, encoder: FrozenEncoder, fraction: float, protocol: str, seed: int
+    ) -> Judgement:
         started = perf_counter()
         size, mask = self.labelled(fraction, seed=seed)
         found = encoder.probe(mask, self.val, l2=self.l2)
-        run = {"protocol": "linear_probe", "label_fraction": fraction, "label_objects": size}
+        run = {"protocol": protocol, "label_fraction": fraction, "label_objects": size}
         run |= {"val_accuracy": found.val_accuracy, "best_update": None, "l2": found.l2}
         return self._tested(run, lambda test: found.probe(encoder(test)), started)
 

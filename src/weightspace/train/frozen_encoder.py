@@ -73,7 +73,7 @@ def freeze(
     raw = predict(encoder, train, statistics, batch_size)
     if not raw.isfinite().all():
         raise DivergedError(
-            "an embedding of the pre-trained encoder is not finite; lower lr or set clip_norm"
+            "an embedding of the frozen encoder is not finite; lower lr or set clip_norm"
         )
     deviation = raw.std(dim=0, correction=0)
     scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))

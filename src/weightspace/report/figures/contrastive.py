@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from weightspace.report.contrastive import PAIRS, PROTOCOLS, SCRATCH
+from weightspace.report.contrastive import PAIRS, PROTOCOLS, SCRATCH, UNTRAINED
 from weightspace.report.figures.points import accuracy_limits, aside, draw_points
 from weightspace.report.labels import display_name, setting_label, varying
 from weightspace.report.statistics import chance_level
@@ -26,9 +26,12 @@ from weightspace.report.style import (
 
 __all__ = ["contrastive_figure"]
 
-COLUMNS = [name for name in PROTOCOLS if name != SCRATCH]
+COLUMNS = ("linear_probe", "fine_tune")
 ROW = ["study", "dataset", "model", "views", "objects"]
-SCRATCH_LOOK: dict[str, Any] = {"color": INK, "linestyle": "--", "linewidth": 1.2}
+REFERENCES: dict[str, dict[str, Any]] = {
+    SCRATCH: {"color": INK, "linestyle": "--", "linewidth": 1.2},
+    UNTRAINED: {"color": INK, "linestyle": "-.", "linewidth": 0.9},
+}
 
 
 @report_style()
@@ -36,7 +39,8 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
     """Draw the accuracy of each pre-training against the share of labels, beside scratch.
 
     A point is the mean over seeds with its 95 % interval; the dashed line is training from
-    scratch with the same labels, its band the interval; the dotted line is chance.
+    scratch with the same labels, beside probes the dash-dotted one a probe of the untrained
+    encoder, their bands the intervals; the dotted line is chance.
 
     Args:
         points: as `contrastive_points` returns.
@@ -46,7 +50,7 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
         protocol, a line per set of augmentations.
     """
     points = _with_lines(points)
-    lines = dict.fromkeys(points[points["protocol"] != SCRATCH]["line"])
+    lines = dict.fromkeys(points[points["protocol"].isin(COLUMNS)]["line"])
     if not lines:
         return message_figure("No cell of this study was pre-trained; list schemes for it.")
     looks = {
@@ -71,7 +75,7 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
 
 def _with_lines(points: pd.DataFrame) -> pd.DataFrame:
     """Add the column `line`: the augmentations, and the kind of pairs where there are several."""
-    several = points[points["protocol"] != SCRATCH]["pairs"].nunique() > 1
+    several = points[points["protocol"].isin(COLUMNS)]["pairs"].nunique() > 1
     line = points["scheme"].map(display_name)
     return points.assign(line=line + ", " + points["pairs"].map(PAIRS) if several else line)
 
@@ -88,10 +92,11 @@ def _title(own: pd.DataFrame, points: pd.DataFrame) -> str:
 def _draw_panel(
     axes: Axes, points: pd.DataFrame, protocol: str, looks: dict[str, dict[str, Any]]
 ) -> None:
-    scratch = points[points["protocol"] == SCRATCH]
-    x, mean, half = (scratch[key] for key in ("label_fraction", "test_accuracy", "test_ci95"))
-    axes.plot(x, mean, **SCRATCH_LOOK)
-    axes.fill_between(x, mean - half, mean + half, color=INK, alpha=0.12, linewidth=0)
+    for name in REFERENCES if protocol == "linear_probe" else (SCRATCH,):
+        own = points[points["protocol"] == name]
+        x, mean, half = (own[key] for key in ("label_fraction", "test_accuracy", "test_ci95"))
+        axes.plot(x, mean, **REFERENCES[name])
+        axes.fill_between(x, mean - half, mean + half, color=INK, alpha=0.12, linewidth=0)
     for i, (line, look) in enumerate(looks.items()):
         own = points[(points["protocol"] == protocol) & (points["line"] == line)]
         if len(own):
@@ -106,9 +111,9 @@ def _draw_panel(
 
 
 def _legend(looks: dict[str, dict[str, Any]], points: pd.DataFrame) -> list[Line2D]:
-    scratch = [Line2D([], [], label=PROTOCOLS[SCRATCH], **SCRATCH_LOOK)]
+    drawn = [name for name in REFERENCES if (points["protocol"] == name).any()]
     return [
         *(Line2D([], [], label=line, **look) for line, look in looks.items()),
-        *(scratch if (points["protocol"] == SCRATCH).any() else []),
+        *(Line2D([], [], label=PROTOCOLS[name], **REFERENCES[name]) for name in drawn),
         Line2D([], [], color=QUIET, linestyle=":", linewidth=1.2, label="chance"),
     ]
