@@ -51,9 +51,9 @@ NOTE = (
     '("-" with one seed). The difference is to training from scratch with the same labels, paired '
     "by seed; a seed also draws which objects keep their label. Labels are counted in training "
     "objects; every protocol alike selects on all labels of the validation split, and pre-training "
-    'selects nothing. "Linear probe, untrained" reads the same encoder before any training: what the '
-    "architecture alone gives. Fine-tuning and scratch make the same updates without augmentation, all "
-    "pre-trainings make the same updates."
+    'selects nothing. "Linear probe, untrained" reads the same encoder before any training: what '
+    "the architecture alone gives. Fine-tuning and scratch make the same updates without "
+    "augmentation, all pre-trainings make the same updates."
 )
 
 
