@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weightspace.dataset.inr_dataset import load_inr_dataset
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
+from weightspace.memory import keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.contrastive_records import write_contrastive_records
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 cell = snakemake.params["cell"]
 with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
+    keep_freed_memory()
     device = choose_device(cell["device"])
     result = train_contrastive_cell(
         load_inr_dataset(snakemake.input[0]),

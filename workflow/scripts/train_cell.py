@@ -8,6 +8,7 @@ from weightspace.dataset.image_dataset import load_image_dataset
 from weightspace.dataset.inr_dataset import load_inr_dataset
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
+from weightspace.memory import keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.cell import train_cell
 from weightspace.train.records import write_records
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 cell = snakemake.params["cell"]
 with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
+    keep_freed_memory()
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
     load = load_image_dataset if cell["inputs"] == "pixels" else load_inr_dataset

@@ -7,7 +7,15 @@ from pydantic import Field, model_validator
 from weightspace.config.contrastive import ContrastiveCellsConfig
 from weightspace.config.types import Count, Strict
 
-__all__ = ["EXPERIMENTS", "Cell", "CellsConfig", "SUPERVISED", "ExperimentsConfig", "Sweep", "sweep_schemes"]
+__all__ = [
+    "EXPERIMENTS",
+    "SUPERVISED",
+    "Cell",
+    "CellsConfig",
+    "ExperimentsConfig",
+    "Sweep",
+    "sweep_schemes",
+]
 
 # Augmentation, its parameter, the values of that parameter.
 Sweeps = dict[str, dict[str, Annotated[list[float], Field(min_length=1)]]]

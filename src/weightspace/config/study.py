@@ -20,7 +20,11 @@ from weightspace.config.cells import (
     Sweep,
     sweep_schemes,
 )
-from weightspace.config.contrastive import ContrastiveCell, ContrastiveCellsConfig, ContrastiveConfig
+from weightspace.config.contrastive import (
+    ContrastiveCell,
+    ContrastiveCellsConfig,
+    ContrastiveConfig,
+)
 from weightspace.config.data import DatasetConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.messages import describe, nearest
