@@ -48,8 +48,16 @@ def test_further_configs_are_valid_on_top_of_the_default(name):
 BAD = {
     "unknown key": ("fit.stpes", 3, ["fit", "'stpes'", "did you mean 'steps'"]),
     "unknown section": ("trian", {}, ["'trian'", "did you mean 'train'"]),
-    "unknown scheme": ("experiments.schemes.0.schemes", ["nnoe"], ["schemes.0", "scheme 'nnoe'", "did you mean 'none'"]),
-    "unknown model": ("experiments.schemes.0.models", ["dsw"], ["model 'dsw'", "did you mean 'dws'"]),
+    "unknown scheme": (
+        "experiments.schemes.0.schemes",
+        ["nnoe"],
+        ["schemes.0", "scheme 'nnoe'", "did you mean 'none'"],
+    ),
+    "unknown model": (
+        "experiments.schemes.0.models",
+        ["dsw"],
+        ["model 'dsw'", "did you mean 'dws'"],
+    ),
     "unknown kind": ("models.m", {"kind": "dsw", "lr": 1.0}, ["models.m.kind", "mean 'dws'"]),
     "no kind": ("models.m", {"lr": 1.0}, ["models.m.kind", "missing"]),
     "unknown setting": (
@@ -77,17 +85,37 @@ BAD = {
         {"mix": {"kind": "alinged"}},
         ["schemes.s.mix.kind", "did you mean 'aligned'"],
     ),
-    "unknown dataset": ("datasets.fashion_mnist.source", "fashion_mnst", ["source", "did you mean 'fashion_mnist'"]),
+    "unknown dataset": (
+        "datasets.fashion_mnist.source",
+        "fashion_mnst",
+        ["source", "did you mean 'fashion_mnist'"],
+    ),
     "text for a number": ("fit.lr", "1e-3", ["fit.lr", "'1e-3' is text", "1.0e-3"]),
     "text for a count": ("fit.steps", "120", ["fit.steps", "integer", "'120'"]),
     "bool for a count": ("fit.steps", True, ["fit.steps", "integer"]),
     "number for a section": ("train", 3, ["train: must be a section"]),
     "not a number": ("fit.lr", float("nan"), ["fit.lr", "nan"]),
     "no views": ("fit.views.train", 0, ["fit.views.train", "given: 0"]),
-    "views not fitted": ("experiments.views.0.views", [9], ["views 9", "fit.views.train", "4 views"]),
-    "more objects than there are": ("datasets.fashion_mnist.train", 5000, ["500 training", "500 + 50"]),
-    "more of a class than there are": ("datasets.fashion_mnist.train", 4501, ["451 + 50", "500 training"]),
-    "fewer objects than classes": ("datasets.fashion_mnist.val", 5, ["fashion_mnist.val", "equal to 10"]),
+    "views not fitted": (
+        "experiments.views.0.views",
+        [9],
+        ["views 9", "fit.views.train", "4 views"],
+    ),
+    "more objects than there are": (
+        "datasets.fashion_mnist.train",
+        5000,
+        ["500 training", "500 + 50"],
+    ),
+    "more of a class than there are": (
+        "datasets.fashion_mnist.train",
+        4501,
+        ["451 + 50", "500 training"],
+    ),
+    "fewer objects than classes": (
+        "datasets.fashion_mnist.val",
+        5,
+        ["fashion_mnist.val", "equal to 10"],
+    ),
     "a target under the floor": ("fit.target_psnr", 20.0, ["target_psnr is 20.0", "min_psnr"]),
     "a batch of one": ("train.batch_size", 1, ["train.batch_size", "given: 1"]),
     "an augmented none": (
@@ -95,7 +123,11 @@ BAD = {
         {"augment": [{"kind": "permutation"}]},
         ["schemes", "'none'", "leave it empty"],
     ),
-    "a cell twice": ("experiments.schemes.1.views", [1], ["fashion_mnist-mlp-none-1views", "twice"]),
+    "a cell twice": (
+        "experiments.schemes.1.views",
+        [1],
+        ["fashion_mnist-mlp-none-1views", "twice"],
+    ),
     "no experiment": ("experiments", {}, ["experiments", "overfitting"]),
     "unknown experiment": ("experiments.veiws", [], ["'veiws'", "did you mean 'views'"]),
     "unknown dataset of a block": (

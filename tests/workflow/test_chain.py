@@ -191,7 +191,11 @@ def test_a_setting_of_training_re_runs_training(finished, edit):
 
 
 def test_a_further_cell_runs_alone(finished, edit):
-    edit("workflow/configs/smoke.yaml", "[none, gaussian_noise, ", "[none, translate, gaussian_noise, ")
+    edit(
+        "workflow/configs/smoke.yaml",
+        "[none, gaussian_noise, ",
+        "[none, translate, gaussian_noise, ",
+    )
     found = would_run(finished)
     assert found["train_cell"] == 2
     assert "fit_shard" not in found
@@ -225,7 +229,11 @@ def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
 
 
 def test_an_experiment_that_the_study_lacks_is_named(finished, edit):
-    edit("workflow/configs/smoke.yaml", "  equivalence:\n    -", "  equivalence: []\n  alignment:\n    -")
+    edit(
+        "workflow/configs/smoke.yaml",
+        "  equivalence:\n    -",
+        "  equivalence: []\n  alignment:\n    -",
+    )
     run = snakemake(finished, "equivalence", check=False)
     assert run.returncode != 0
     assert "has no experiment 'equivalence'" in run.stdout + run.stderr

@@ -80,8 +80,8 @@ def colours(names: Iterable[str]) -> dict[str, str]:
 def percent_axis(axes: Axes, which: str) -> None:
     """Label the axis `which` ("x" or "y") of fractions in percent."""
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))  # ticks at whole percents
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=None))  # as many as the ticks need
 
 
 def size_axis(axes: Axes, sizes: Iterable[int]) -> None:
