@@ -12,8 +12,8 @@ from PIL import Image
 from weightspace.data.checksums import DataFile
 from weightspace.data.cifar10 import load_cifar10, read_batch
 from weightspace.data.cifar10_pictures import unpack_pictures
+from weightspace.data.files import FILES
 from weightspace.data.pictures import PictureError
-from weightspace.data.sources import FILES
 from weightspace.data.unpack import UnpackError
 
 NAMES = [file.name for file in FILES["cifar10"]]

@@ -12,8 +12,10 @@ from weightspace.data import fashion_mnist
 from weightspace.data.archive import ArchiveError, read_npz, write_npz
 from weightspace.data.checksums import ChecksumError, DataFile
 from weightspace.data.fashion_mnist import load_bundled_fashion_mnist
+from weightspace.data.files import FILES
 from weightspace.data.images import IMAGE_SETS, load_images
-from weightspace.data.sources import FILES, SOURCES
+from weightspace.data.sources import SOURCES
+from weightspace.provenance import dependencies
 
 BUNDLED = Path(weightspace.data.__file__).parent / "bundled"
 
@@ -85,6 +87,16 @@ def test_only_a_folder_is_resized(tmp_path):
             load_images("folder", tmp_path, **given)
 
 
+def test_choosing_objects_does_not_depend_on_how_files_are_fetched():
+    """Else an edited timeout of a download would choose the objects, and fit them, again."""
+    scripts = Path(__file__).parents[2] / "workflow/scripts"
+    clients = {"sources", "web", "debian", "npm", "commands", "tarball", "unpack"}
+    found = {path.stem for path in dependencies(scripts / "objects.py")}
+    assert found >= {"images", "image_set", "files", "checksums"}
+    assert not found & (clients | {"cifar10_pictures"})
+    assert {path.stem for path in dependencies(scripts / "download.py")} >= clients
+
+
 def test_every_fetched_set_has_files_and_sources():
     assert set(FILES) == set(SOURCES) <= set(IMAGE_SETS)
     for name, places in SOURCES.items():
@@ -99,7 +111,8 @@ def test_the_sets_of_the_config_are_those_of_the_package():
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_of_a_full_set_is_named(tmp_path, name):
     first = FILES[name][0].name
-    with pytest.raises(FileNotFoundError, match=rf"{first} is missing; fetch\('{name}', dir"):
+    advice = rf"{first} is missing: delete the mark {tmp_path}\.complete.* run snakemake again"
+    with pytest.raises(FileNotFoundError, match=advice):
         load_images(name, tmp_path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from weightspace.data.checksums import verify
-from weightspace.data.sources import FILES
+from weightspace.data.files import FILES
 
 __all__ = ["ImageSet", "official_files", "official_set"]
 
@@ -46,8 +46,9 @@ def official_files(name: str, directory: Path) -> list[Path]:
     for file, path in zip(FILES[name], paths, strict=True):
         if not path.is_file():
             raise FileNotFoundError(
-                f"{path} is missing; fetch({name!r}, directory) of weightspace.data.sources "
-                "gets it, or put the decompressed file there by hand"
+                f"{path} is missing: delete the mark {Path(directory)}.complete, which says that "
+                "it was fetched, and run snakemake again, or put the decompressed file there by "
+                "hand"
             )
         verify(path, file, str(path.parent))
     return paths

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from weightspace.data.cifar10 import load_cifar10
 from weightspace.data.fashion_mnist import load_bundled_fashion_mnist, load_fashion_mnist
+from weightspace.data.files import FILES
 from weightspace.data.folder import load_folder
 from weightspace.data.image_set import ImageSet
 from weightspace.data.mnist import load_mnist
-from weightspace.data.sources import FILES
 
 __all__ = ["IMAGE_SETS", "load_images", "needs_directory"]
 
