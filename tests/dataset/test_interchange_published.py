@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from weightspace.data.coordinates import grid
+from weightspace.dataset.inr_dataset import load_inr_dataset
 from weightspace.dataset.interchange.listing import InterchangeError
 from weightspace.dataset.interchange.state_dicts import read_state_dicts
 from weightspace.dataset.interchange.views import object_ids, views_by_folder
@@ -209,6 +210,37 @@ def test_layers_are_found_in_other_networks_too(tmp_path):
 )
 def test_views_are_found_in_paths(paths, settings, expected):
     assert list(zip(*views_by_folder(paths, **settings), strict=True)) == expected
+
+
+def view_set(root, views, **lists):
+    """Object 7 in every one of the views, object 8 in the first two; by folders view_<v>."""
+    keys = [(7, view) for view in views] + [(8, view) for view in views[:2]]
+    paths = [f"view_{view}/0/{i}.pth" for i, view in keys]
+    for path, network in zip(paths, networks(len(paths)), strict=True):
+        save(root / path, network)
+    splits = {
+        "train": {"path": paths[:-2], "label": [0] * len(views)},
+        "val": {"path": paths[-2:], "label": [1, 1]},
+    }
+    for name, values in lists.items():
+        splits["train"][name], splits["val"][name] = values[:-2], values[-2:]
+    (root / "splits.json").write_text(json.dumps(splits))
+    return keys
+
+
+@pytest.mark.parametrize(("views", "expected"), [((1, 2, 3), [0, 1, 2]), ((3, 10), [0, 7])])
+@pytest.mark.parametrize("stated", [False, True])
+def test_views_that_count_from_1_count_from_0_here(tmp_path, views, expected, stated):
+    root = tmp_path / "set"
+    n = len(views)
+    lists = {"object_id": [7] * n + [8] * 2, "view": [*views, *views[:2]]} if stated else {}
+    view_set(root, views, **lists)
+    inrs = read_state_dicts(root)
+    assert inrs.columns["object_id"].tolist() == [7] * n + [8] * 2
+    assert inrs.columns["view"].tolist() == [*expected, *expected[:2]]
+    write_inrs(tmp_path / "set.h5", inrs)
+    one_view = load_inr_dataset(tmp_path / "set.h5")["val"].select(views=1)
+    assert one_view.object_ids.tolist() == [8]
 
 
 @pytest.mark.parametrize("part", [1, -1, 5])

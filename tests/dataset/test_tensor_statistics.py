@@ -5,10 +5,14 @@ import pytest
 import torch
 from hypothesis import given
 from strategies import networks, networks_and, random_networks, random_perms
+from torch.overrides import TorchFunctionMode
 
+from weightspace.dataset import statistics as statistics_module
 from weightspace.dataset.statistics import Statistics, standardise, tensor_statistics
 from weightspace.symmetry.permutation import permute
 from weightspace.weights import Weights
+
+PIXELS = torch.arange(3 * 4 * 5 * 3, dtype=torch.uint8).reshape(3, 4, 5, 3)
 
 
 @given(networks(min_batch=2, dtype=torch.float32))
@@ -18,6 +22,51 @@ def test_statistics_are_those_of_numpy(w):
         values = x.double().numpy()
         assert mean == pytest.approx(values.mean(), rel=1e-6, abs=1e-7)
         assert std == pytest.approx(values.std(), rel=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [1, 20, 64])
+@pytest.mark.parametrize("x", [random_networks((2, 7, 3), 50, seed=3, dtype=torch.float32), PIXELS])
+def test_however_few_at_a_time_the_numbers_are_those_of_the_formula(x, chunk, monkeypatch):
+    monkeypatch.setattr(statistics_module, "_CHUNK", chunk)
+    found = tensor_statistics(x)
+    for t, mean, std in zip([x] if x is PIXELS else x, found.mean, found.std, strict=True):
+        values = t.double()
+        assert mean == pytest.approx(values.mean().item(), rel=1e-12, abs=1e-12)
+        assert std == pytest.approx(
+            (values - values.mean()).square().mean().item() ** 0.5, rel=1e-6
+        )
+
+
+def test_chosen_rows_are_as_the_networks_of_these_rows():
+    w = random_networks((2, 7, 3), 50, seed=3, dtype=torch.float32)
+    rows = torch.arange(0, 50, 3)
+    assert tensor_statistics(w, rows) == tensor_statistics(w[rows])
+    with pytest.raises(ValueError, match="at least one network"):
+        tensor_statistics(w, rows[:0])
+
+
+class Largest(TorchFunctionMode):
+    """Notes the most entries that anything computed from a tensor has."""
+
+    entries = 0
+
+    def __torch_function__(self, f, types, args=(), kwargs=None):
+        found = f(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor):
+            self.entries = max(self.entries, found.numel())
+        return found
+
+
+@pytest.mark.parametrize("rows", [None, torch.arange(1, 400)])
+def test_no_large_tensor_is_copied(rows, monkeypatch):
+    monkeypatch.setattr(statistics_module, "_CHUNK", 100)
+    w = random_networks((2, 10, 1), 400, dtype=torch.float32)
+    with Largest() as largest:
+        tensor_statistics(w, rows)
+    assert 80 <= largest.entries <= 100
+    with Largest() as largest:  # the watch sees a copy
+        w.weights[0].double()
+    assert largest.entries == 8000
 
 
 @given(networks(min_batch=2, channels=None))

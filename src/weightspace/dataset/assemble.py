@@ -12,7 +12,7 @@ from weightspace.dataset.completeness import AssemblyError, Expected, check_entr
 from weightspace.dataset.statistics import tensor_statistics
 from weightspace.store import Header, InrSet, read_inrs, write_inrs
 
-__all__ = ["AssemblyError", "assemble", "with_statistics"]
+__all__ = ["QUANTILES", "AssemblyError", "assemble", "with_statistics"]
 
 # Of the PSNR in the file's statistics and in the report.
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -102,7 +102,7 @@ def with_statistics(inrs: InrSet) -> InrSet:
     statistics = {}
     for split in np.unique(inrs.columns["split"]).tolist():
         rows = inrs.columns["split"] == split
-        tensors = tensor_statistics(inrs.weights[torch.from_numpy(rows)])
+        tensors = tensor_statistics(inrs.weights, torch.from_numpy(np.flatnonzero(rows)))
         statistics[split] = {
             "count": np.array(rows.sum(), np.int64),
             "psnr_quantiles": _psnr_quantiles(inrs.columns["psnr"][rows]),

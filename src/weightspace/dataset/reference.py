@@ -31,9 +31,11 @@ def align_to_reference(
 
     Two networks that were both brought to the reference are aligned to one another, though
     less well than by a matching of their own; in return each network is matched once and not
-    once per partner. The networks of validation and test are aligned too: a matching uses
-    neither labels nor other networks than the reference, which is a training network, so
-    nothing of validation or test reaches the training.
+    once per partner. The networks of validation and test are aligned too. A matching uses no
+    label and no other network than the reference, which is of the training split, so nothing
+    of validation or test reaches the training. A cell that trains on fewer objects than the
+    split has usually does not train on the reference; its networks are aligned to it all the
+    same.
 
     Args:
         inrs: a dataset of several splits, not yet aligned.
@@ -67,14 +69,14 @@ def align_to_reference(
     }
     header = replace(inrs.header, config={**inrs.header.config, "reference": chosen})
     statistics = {
-        split: _with_moments(values, weights[torch.from_numpy(inrs.columns["split"] == split)])
+        split: _with_moments(values, weights, np.flatnonzero(inrs.columns["split"] == split))
         for split, values in (inrs.statistics or {}).items()
     }
     return replace(inrs, header=header, weights=weights, statistics=statistics or None)
 
 
 def reference_row(columns: Mapping[str, np.ndarray]) -> int:
-    """The row of the reference: the first view of the training object of the lowest object_id.
+    """The row of the reference: of the training split the lowest object_id, and its first view.
 
     Raises:
         ValueError: if there is no training network.
@@ -111,7 +113,9 @@ def _aligned(
     return aligned
 
 
-def _with_moments(values: Mapping[str, np.ndarray], w: Weights) -> dict[str, np.ndarray]:
+def _with_moments(
+    values: Mapping[str, np.ndarray], w: Weights, rows: np.ndarray
+) -> dict[str, np.ndarray]:
     """The statistics of a split with the means and deviations of its networks as they are now."""
-    moments = tensor_statistics(w)
+    moments = tensor_statistics(w, torch.from_numpy(rows))
     return {**values, "mean": np.array(moments.mean), "std": np.array(moments.std)}

@@ -1,9 +1,11 @@
 """The mean and deviation of each tensor of a set of inputs, and standardisation by them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from weightspace.weights import Weights
@@ -14,6 +16,8 @@ Inputs = TypeVar("Inputs", Weights, Tensor)
 
 # Below this share of the mean a deviation is float32 rounding of a constant.
 _CONSTANT = 1e-6
+# Entries of a tensor at a time, so that no large tensor is copied.
+_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,17 @@ class Statistics:
     std: tuple[float, ...]
 
 
-def tensor_statistics(x: Weights | Tensor) -> Statistics:
+def tensor_statistics(
+    x: Weights | Tensor, rows: Int64[Tensor, " rows"] | None = None
+) -> Statistics:
     """The mean and deviation of each tensor over all its entries of all examples.
 
-    A tensor that is constant has the deviation 1: there is nothing to scale.
+    A tensor that is constant has the deviation 1: there is nothing to scale. The sums are in
+    float64, over a few examples at a time.
 
     Args:
         x: at least one network, or one image as `(n, height, width, channels)`.
+        rows: which examples to take; None takes all.
 
     Returns:
         The statistics, in the order in which `Weights` yields its tensors; one of each for
@@ -43,14 +51,28 @@ def tensor_statistics(x: Weights | Tensor) -> Statistics:
     Raises:
         ValueError: if there is no example.
     """
-    if not len(x):
+    if not len(x if rows is None else rows):
         raise ValueError("tensor_statistics needs at least one network or image; got none")
-    tensors = _tensors(x)
-    mean = [t.mean(dtype=torch.float64).item() for t in tensors]
-    centred = [t - m for t, m in zip(tensors, mean, strict=True)]
-    std = [t.square().mean(dtype=torch.float64).sqrt().item() for t in centred]
-    scale = (1.0 if s <= _CONSTANT * abs(m) else s for m, s in zip(mean, std, strict=True))
-    return Statistics(tuple(mean), tuple(scale))
+    moments = [_moments(t, rows) for t in _tensors(x)]
+    return Statistics(tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+
+
+def _moments(t: Tensor, rows: Tensor | None) -> tuple[float, float]:
+    """The mean and the deviation of one tensor, in two passes over it."""
+    n = t[0].numel() * len(t if rows is None else rows)
+    mean = _sum(_parts(t, rows)) / n
+    std = (_sum((part - mean).square() for part in _parts(t, rows)) / n) ** 0.5
+    return mean, 1.0 if std <= _CONSTANT * abs(mean) else std
+
+
+def _parts(t: Tensor, rows: Tensor | None) -> Iterator[Tensor]:
+    """The rows of a tensor, a few at a time."""
+    size = max(1, _CHUNK // t[0].numel())
+    yield from t.split(size) if rows is None else (t[part] for part in rows.split(size))
+
+
+def _sum(parts: Iterable[Tensor]) -> float:
+    return torch.stack([part.sum(dtype=torch.float64) for part in parts]).sum().item()
 
 
 def standardise(x: Inputs, statistics: Statistics) -> Inputs:

@@ -98,16 +98,16 @@ def from_house(
     w = _swapped(w, convention)
     if omega_0 != convention.omega_0:
         ratio = omega_0 / convention.omega_0
-        weights = [_rounded(ratio * x.double(), x) for x in w.weights[:-1]]
-        biases = [_rounded(ratio * x.double(), x) for x in w.biases[:-1]]
+        weights = [(ratio * x.double()).to(x.dtype) for x in w.weights[:-1]]
+        biases = [(ratio * x.double()).to(x.dtype) for x in w.biases[:-1]]
         w = Weights((*weights, w.weights[-1]), (*biases, w.biases[-1]))
     shift, scale = output_offset - convention.output_offset, convention.output_scale
     if shift == 0 and scale == 1:
         return w
     return _last(
         w,
-        lambda x: _rounded(x.double() / scale, x),
-        lambda x: _rounded((x.double() + shift) / scale, x),
+        lambda x: (x.double() / scale).to(x.dtype),
+        lambda x: ((x.double() + shift) / scale).to(x.dtype),
     )
 
 
@@ -129,7 +129,3 @@ def _last(
     return Weights(
         (*w.weights[:-1], of_weight(w.weights[-1])), (*w.biases[:-1], of_bias(w.biases[-1]))
     )
-
-
-def _rounded(x: Tensor, like: Tensor) -> Tensor:
-    return x.to(like.dtype)

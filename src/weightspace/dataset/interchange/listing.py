@@ -26,7 +26,7 @@ class Listing:
         splits: the split of each.
         labels: the class, or None where only the file of the network says it.
         objects: the name of the object.
-        views: which fit of the object it is, from 0.
+        views: which fit of the object it is, as the set numbers them.
         columns: the object_id, and any of seed, psnr, attempts and steps that the set has.
 
     Raises:
@@ -58,6 +58,11 @@ class Listing:
                     f"{name!r}; name each once, or say with view_part which folder is the view"
                 )
             seen[name, view] = path
+
+    def from_view_0(self) -> "Listing":
+        """The same with the lowest view of the set as view 0, if it is a later one."""
+        lowest = max(0, min(self.views))
+        return replace(self, views=[view - lowest for view in self.views])
 
     def in_order(self) -> "Listing":
         """The same, sorted by (object_id, view)."""

@@ -54,7 +54,9 @@ def read_state_dicts(
     The networks come out as ours: `siren` with the header's omega_0 and output_offset renders
     them upright on the header's grid. What the files do not say is taken from the arguments,
     then from the weightspace.json of our own exports, then from the published convention. A
-    fit of which nothing is known has seed 0, psnr 0 dB, attempts 1 and steps 0.
+    fit of which nothing is known has seed 0, psnr 0 dB, attempts 1 and steps 0. Views count
+    from 0: of a set whose lowest view is another one, that is taken from all; our own exports
+    keep their numbers.
 
     Args:
         source: the folder of the set, or its splits file.
@@ -78,6 +80,7 @@ def read_state_dicts(
     """
     listing = _listing(Path(source), view_part, split_points).in_order()
     own = read_sidecar(listing.root)
+    listing = listing if own else listing.from_view_0()
     w, inside = read_networks(listing, progress)
     stated = {
         "omega_0": omega_0,

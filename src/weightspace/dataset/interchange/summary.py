@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from weightspace.dataset.assemble import QUANTILES
 from weightspace.store import Header, read_columns, read_inrs
 
 __all__ = ["summary"]
-
-_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def summary(path: Path | str) -> str:
@@ -46,7 +45,7 @@ def _about(header: Header) -> Iterator[str]:
 
 def _table(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]) -> Iterator[str]:
     """A line for each view of each split, in the order of the splits' first objects."""
-    heads = [f"{100 * q:.0f} %" for q in _QUANTILES]
+    heads = [f"{100 * q:.0f} %" for q in QUANTILES]
     yield _line("split", "view", "networks", "failed", "PSNR in dB at " + heads[0], *heads[1:])
     splits = dict.fromkeys([*columns["split"].tolist(), *failures["split"].tolist()])
     for split in splits:
@@ -61,10 +60,10 @@ def _table(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]
 
 def _psnr(psnr: np.ndarray, steps: np.ndarray) -> list[str]:
     if not len(psnr):
-        return ["-"] * len(_QUANTILES)
+        return ["-"] * len(QUANTILES)
     if not steps.any() and not psnr.any():
         return ["unknown"]
-    return [f"{x:.2f}" for x in np.quantile(psnr.astype(np.float64), _QUANTILES)]
+    return [f"{x:.2f}" for x in np.quantile(psnr.astype(np.float64), QUANTILES)]
 
 
 def _line(split: str, view: str, networks: str, failed: str, first: str, *rest: str) -> str:
