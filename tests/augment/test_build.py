@@ -89,6 +89,13 @@ def test_a_mix_is_built_with_its_settings_or_not_at_all() -> None:
     assert build_mix(None) is None
 
 
+def test_equal_settings_make_equal_mixes_but_for_pools() -> None:
+    assert AlignedMixUp(low=0.5) != AlignedMixUp()
+    assert len({AlignedMixUp(low=0.5), AlignedMixUp(low=0.5)}) == 1
+    one, other = (build_mix({"kind": "leaky"}, pool=p, pool_target=LABELS) for p in (POOL, POOL))
+    assert one == one and one != other
+
+
 def test_settings_are_left_as_they_are() -> None:
     spec = {"kind": "self_mixup", "augment": [{"kind": "phase_shift"}]}
     leaky = {"kind": "leaky"}

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from weightspace.augment.lam import check_lam, draw_lam
-from weightspace.augment.mixup import Target, mixture
+from weightspace.augment.mixup import MixUp, Target
 from weightspace.symmetry.matching import apply_matching, match
 from weightspace.weights import Weights
 
@@ -21,10 +20,12 @@ __all__ = ["LeakyMixUp"]
 
 
 @dataclass(frozen=True, eq=False)
-class LeakyMixUp:
+class LeakyMixUp(MixUp):
     """Mix each network with one drawn uniformly from a pool that holds excluded views too.
 
     The partner may be another view of the same object, or the network itself.
+
+    Its settings are those of `MixUp` and:
 
     Attributes:
         pool: every fitted view of the selected training objects, raw, on the device of the
@@ -33,11 +34,6 @@ class LeakyMixUp:
         align: what the partner is brought closest to its network by: nothing, permutations, or
             permutations and signs.
         sweeps: the most sweeps of the matching.
-        low: the least lam; this and the next three as in `LamSettings`.
-        high: the greatest lam.
-        alpha: of the Beta distribution.
-        beta: of the Beta distribution.
-        hard_labels: keep the label of the larger share instead of mixing labels.
 
     Raises:
         ValueError: if the pool is empty or has not one label per network.
@@ -47,14 +43,9 @@ class LeakyMixUp:
     pool_target: Float[Tensor, "pool classes"]
     align: Literal["none", "permutation", "signed"] = "none"
     sweeps: int = 20
-    low: float = 0.0
-    high: float = 1.0
-    alpha: float = 1.0
-    beta: float = 1.0
-    hard_labels: bool = False
 
     def __post_init__(self) -> None:
-        check_lam(self)
+        super().__post_init__()
         if not len(self.pool) or len(self.pool) != len(self.pool_target):
             raise ValueError(
                 f"LeakyMixUp was given a pool of {len(self.pool)} networks and "
@@ -68,10 +59,10 @@ class LeakyMixUp:
         """Return mixtures; one partner and one lam per network."""
         size = (len(w),)
         index = torch.randint(len(self.pool), size, generator=generator, device=w.device)
-        lam = draw_lam(self, w, generator=generator)
+        lam = self.draw_lam(w, generator=generator)
         partner = self.pool[index]
         if self.align != "none":
             matching = match(w, partner, signed=self.align == "signed", sweeps=self.sweeps)
             partner = apply_matching(partner, matching)
         label = self.pool_target[index].to(target.dtype)
-        return mixture(w, partner, target, label, lam, hard_labels=self.hard_labels)
+        return self.mixture(w, partner, target, label, lam)

@@ -3,13 +3,13 @@
 w <- lam w + (1 - lam) v and t <- lam t + (1 - lam) u, with one lam for each network (w, t) and
 its partner (v, u); `weightspace.augment.lam` says how it is distributed. With `hard_labels`
 the label is that of the larger share instead. The schemes differ in what they do to v first.
-Partners come from the batch alone, so never from a view that was not selected, and no network
-is its own partner; a batch of one comes back as it is.
+Partners come from the batch alone, so never from a view that was not selected, and no row of a
+batch is its own partner; a batch of one comes back as it is. (A batch that runs over the end of
+an epoch can hold a network in two rows, and then mix it with itself.)
 
 Reference: Shamsian et al. 2024 (in weight space); Zhang et al. 2018 (MixUp).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -18,19 +18,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weightspace.augment.exact import Permutation
-from weightspace.augment.lam import LamSettings, check_lam, draw_lam
+from weightspace.augment.lam import Lam
 from weightspace.symmetry.matching import Matching, apply_matching, invert_matching, match
 from weightspace.weights import Weights, lerp
 
 __all__ = [
     "AlignedMixUp",
+    "BatchMixUp",
     "DirectMixUp",
     "Mix",
-    "MixSettings",
+    "MixUp",
     "Pairs",
     "RandomisedMixUp",
     "draw_pairs",
-    "mixture",
 ]
 
 Target = Float[Tensor, "batch classes"]
@@ -44,16 +44,6 @@ class Mix(Protocol):
         self, w: Weights, target: Target, *, generator: torch.Generator
     ) -> tuple[Weights, Target]:
         """Return new networks and their soft labels."""
-        ...
-
-
-@runtime_checkable
-class MixSettings(LamSettings, Protocol):
-    """The settings that every mix has: those of lam, and which label a mixture gets."""
-
-    @property
-    def hard_labels(self) -> bool:
-        """Keep the label of the larger share (of equal shares the own one); do not mix labels."""
         ...
 
 
@@ -90,133 +80,92 @@ def draw_pairs(n: int, *, generator: torch.Generator, device: torch.device) -> P
     return Pairs(n, first, second)
 
 
-def mixture(
-    w: Weights,
-    other: Weights,
-    target: Target,
-    other_target: Target,
-    lam: Float[Tensor, " batch"],
-    *,
-    hard_labels: bool,
-) -> tuple[Weights, Target]:
-    """Networks and labels mixed by lam, or with `hard_labels` the labels of the larger shares."""
-    label_lam = lam >= 0.5 if hard_labels else lam
-    share = label_lam.to(target.dtype)[:, None]
-    return lerp(w, other, lam), share * target + (1 - share) * other_target
-
-
-@dataclass(frozen=True)
-class DirectMixUp:
-    """Mix each network with its partner as it is.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MixUp(Lam):
+    """What every mix has: the settings of `Lam`, and which label a mixture gets.
 
     Attributes:
-        low: the least lam; this and the next three as in `LamSettings`.
-        high: the greatest lam.
-        alpha: of the Beta distribution.
-        beta: of the Beta distribution.
-        hard_labels: keep the label of the larger share instead of mixing labels.
+        hard_labels: keep the label of the larger share (of equal shares the own one) instead of
+            mixing labels.
     """
 
-    low: float = 0.0
-    high: float = 1.0
-    alpha: float = 1.0
-    beta: float = 1.0
     hard_labels: bool = False
 
-    def __post_init__(self) -> None:
-        check_lam(self)
+    def mixture(
+        self,
+        w: Weights,
+        other: Weights,
+        target: Target,
+        other_target: Target,
+        lam: Float[Tensor, " batch"],
+    ) -> tuple[Weights, Target]:
+        """Networks and labels mixed by lam, or with `hard_labels` the labels of larger shares."""
+        label_lam = lam >= 0.5 if self.hard_labels else lam
+        share = label_lam.to(target.dtype)[:, None]
+        return lerp(w, other, lam), share * target + (1 - share) * other_target
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchMixUp(MixUp):
+    """Mix each network with a partner of its batch; a subclass says what becomes of it first."""
 
     def __call__(
         self, w: Weights, target: Target, *, generator: torch.Generator
     ) -> tuple[Weights, Target]:
         """Return mixtures; one partner and one lam per network."""
-        return _mix(self, w, target, lambda pairs: w[pairs.partner], generator)
+        if len(w) < 2:
+            return w, target
+        pairs = draw_pairs(len(w), generator=generator, device=w.device)
+        lam = self.draw_lam(w, generator=generator)
+        partners = self.partners(w, pairs, generator)
+        return self.mixture(w, partners, target, target[pairs.partner], lam)
+
+    def partners(self, w: Weights, pairs: Pairs, generator: torch.Generator) -> Weights:
+        """What each network is mixed with."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class RandomisedMixUp:
+class DirectMixUp(BatchMixUp):
+    """Mix each network with its partner as it is; settings as of `MixUp`."""
+
+    def partners(self, w: Weights, pairs: Pairs, generator: torch.Generator) -> Weights:
+        """The partners as they are."""
+        return w[pairs.partner]
+
+
+@dataclass(frozen=True)
+class RandomisedMixUp(BatchMixUp):
     """Mix each network with its partner, whose hidden neurons are relabelled at random first.
 
-    Attributes:
-        low: the least lam; this and the next three as in `LamSettings`.
-        high: the greatest lam.
-        alpha: of the Beta distribution.
-        beta: of the Beta distribution.
-        hard_labels: keep the label of the larger share instead of mixing labels.
+    Its settings are those of `MixUp`.
     """
 
-    low: float = 0.0
-    high: float = 1.0
-    alpha: float = 1.0
-    beta: float = 1.0
-    hard_labels: bool = False
-
-    def __post_init__(self) -> None:
-        check_lam(self)
-
-    def __call__(
-        self, w: Weights, target: Target, *, generator: torch.Generator
-    ) -> tuple[Weights, Target]:
-        """Return mixtures; one partner, one permutation and one lam per network."""
-
-        def relabelled(pairs: Pairs) -> Weights:
-            return Permutation()(w[pairs.partner], generator=generator)
-
-        return _mix(self, w, target, relabelled, generator)
+    def partners(self, w: Weights, pairs: Pairs, generator: torch.Generator) -> Weights:
+        """The partners, each with permutations of its own."""
+        return Permutation()(w[pairs.partner], generator=generator)
 
 
 @dataclass(frozen=True)
-class AlignedMixUp:
+class AlignedMixUp(BatchMixUp):
     """Mix each network with its partner, brought closest to it by weight matching first.
+
+    Its settings are those of `MixUp` and:
 
     Attributes:
         signed: align by permutations and signs, not by permutations alone.
         sweeps: the most sweeps of the matching.
-        low: the least lam; this and the next three as in `LamSettings`.
-        high: the greatest lam.
-        alpha: of the Beta distribution.
-        beta: of the Beta distribution.
-        hard_labels: keep the label of the larger share instead of mixing labels.
     """
 
     signed: bool = False
     sweeps: int = 20
-    low: float = 0.0
-    high: float = 1.0
-    alpha: float = 1.0
-    beta: float = 1.0
-    hard_labels: bool = False
 
-    def __post_init__(self) -> None:
-        check_lam(self)
-
-    def __call__(
-        self, w: Weights, target: Target, *, generator: torch.Generator
-    ) -> tuple[Weights, Target]:
-        """Return mixtures; one partner and one lam per network."""
-
-        def aligned(pairs: Pairs) -> Weights:
-            there = match(w[pairs.first], w[pairs.second], signed=self.signed, sweeps=self.sweeps)
-            back = invert_matching(there)
-            both = Matching(
-                tuple(pairs.spread(*x) for x in zip(there.perms, back.perms, strict=True)),
-                tuple(pairs.spread(*x) for x in zip(there.signs, back.signs, strict=True)),
-            )
-            return apply_matching(w[pairs.partner], both)
-
-        return _mix(self, w, target, aligned, generator)
-
-
-def _mix(
-    settings: MixSettings,
-    w: Weights,
-    target: Target,
-    partners: Callable[[Pairs], Weights],
-    generator: torch.Generator,
-) -> tuple[Weights, Target]:
-    if len(w) < 2:
-        return w, target
-    pairs = draw_pairs(len(w), generator=generator, device=w.device)
-    lam = draw_lam(settings, w, generator=generator)
-    hard = settings.hard_labels
-    return mixture(w, partners(pairs), target, target[pairs.partner], lam, hard_labels=hard)
+    def partners(self, w: Weights, pairs: Pairs, generator: torch.Generator) -> Weights:
+        """The partners, each brought to its network."""
+        there = match(w[pairs.first], w[pairs.second], signed=self.signed, sweeps=self.sweeps)
+        back = invert_matching(there)
+        both = Matching(
+            tuple(pairs.spread(*x) for x in zip(there.perms, back.perms, strict=True)),
+            tuple(pairs.spread(*x) for x in zip(there.signs, back.signs, strict=True)),
+        )
+        return apply_matching(w[pairs.partner], both)
