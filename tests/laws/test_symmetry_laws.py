@@ -26,7 +26,7 @@ from laws import (
     function_error,
     uncoupled_permute,
 )
-from weightspace.symmetry.permutation import compose_perms, invert_perms, permute
+from weightspace.symmetry.permutation import invert_perms, permute
 from weightspace.symmetry.phase import shift_phases
 from weightspace.symmetry.sign import flip_signs
 from weightspace.weights import Weights
@@ -53,7 +53,7 @@ GROUPS = {
     "permutation": Group(
         permute,
         random_perms,
-        compose_perms,
+        lambda p, q: tuple(x.gather(1, y) for x, y in zip(p, q, strict=True)),
         invert_perms,
         lambda w: tuple(torch.arange(n).repeat(len(w), 1) for n in w.layer_layout[1:-1]),
     ),

@@ -82,6 +82,16 @@ def test_the_cut_changes_nothing(f, case, pairs, monkeypatch):
     assert_close(f(*inputs), whole)
 
 
+@pytest.mark.parametrize(("device", "limit"), [("cpu", 1024), ("meta", 2**20)])
+@pytest.mark.parametrize("shape", [(64, 67, 67), (3, 1500, 1500), (1, 2, 3000), (5, 1, 1)])
+def test_pieces_are_bounded_on_every_device(device, limit, shape):
+    edges = torch.empty(*shape, D_EDGE, device=device)
+    pieces = [edges[b, r, :, 0] for b, r in edge_attention._pieces(edges)]
+    assert sum(piece.numel() for piece in pieces) == edges[..., 0].numel()
+    assert max(piece.numel() for piece in pieces) < limit + shape[2]  # a row more at most
+    assert len(pieces) < 4 * edges[..., 0].numel() / limit + 2
+
+
 @pytest.mark.parametrize(("f", "case"), CASES)
 def test_nothing_is_written_into(f, case):
     inputs = case()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from strategies import cyclic_perms, networks_and, random_networks, random_perms
+from unfolding import unfold
 
 from laws import (
     assert_close,
@@ -17,7 +18,7 @@ from laws import (
     uncoupled_permute,
 )
 from weightspace.models.equivariant_linear import REDUCTIONS, EquivariantLinear, contexts
-from weightspace.models.folding import Channels, Folded, fold, folded_channels, unfold
+from weightspace.models.folding import Channels, Folded, fold, folded_channels
 from weightspace.symmetry.permutation import permute
 from weightspace.weights import Weights
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from strategies import networks, random_networks
+from unfolding import unfold
 
 from laws import assert_identical, assert_no_mutation
-from weightspace.models.folding import fold, folded_channels, unfold
+from weightspace.models.folding import fold, folded_channels
 
 
 @given(networks(channels=(3,)))
@@ -63,9 +64,3 @@ def test_no_hidden_layer_is_refused():
 def test_two_channel_axes_are_refused():
     with pytest.raises(ValueError, match=r"at most one channel axis; got \(2, 3\)"):
         fold(random_networks((2, 3, 1), channels=(2, 3)))
-
-
-def test_unfolding_to_another_layout_is_refused():
-    x = fold(random_networks((2, 3, 1)))
-    with pytest.raises(ValueError, match="not a folded layer_layout"):
-        unfold(x, (3, 3, 1))

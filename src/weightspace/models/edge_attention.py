@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 __all__ = ["edge_scores", "edge_values"]
 
-# Pairs of nodes at a time on a CPU; other devices take all at once.
+# Pairs of nodes at a time: what a cache of a CPU holds, and on other devices a few GB.
 _PAIRS = 1024
+_PAIRS_ELSEWHERE = 2**20
 
 
 def edge_scores(
@@ -44,9 +45,9 @@ def edge_values(
 
 
 def _pieces(edges: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Cut (batch, rows) so that a piece holds about `_PAIRS` pairs on a CPU."""
+    """Cut (batch, rows) so that a piece holds about `_PAIRS` pairs, on a GPU more."""
     batch, rows, columns = edges.shape[:3]
-    limit = _PAIRS if edges.device.type == "cpu" else edges[..., 0].numel()
+    limit = _PAIRS if edges.device.type == "cpu" else _PAIRS_ELSEWHERE
     n_rows = ceil(rows / ceil(rows * columns / limit))
     n_batch = max(1, limit // (rows * columns))
     for b in range(0, batch, n_batch):

@@ -78,9 +78,12 @@ class EquivariantLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights so that a ReLU after the layer keeps the size of the features.
+        """Draw the weights so that a ReLU after the layer about keeps the size of the features.
 
-        Each of the k kinds of terms of an output has variance 2 / (k fan_in); biases are zero.
+        A ReLU halves the mean square, so the terms of an output should give twice that of the
+        inputs. The maps of s and of p have variance 1 / fan_in and give 1 each: vectors have 2,
+        scalars, of p alone, 1. The A_h have 1 / (2 fan_in) and give 1/2: matrices, of four
+        terms, have 3.5. Biases are zero.
         """
         for linear in self.modules():
             if isinstance(linear, nn.Linear):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from weightspace.weights import Weights
 
-__all__ = ["Channels", "Folded", "fold", "folded_channels", "unfold"]
+__all__ = ["Channels", "Folded", "fold", "folded_channels"]
 
 
 @dataclass(frozen=True)
@@ -70,32 +70,6 @@ def fold(w: Weights) -> Folded:
     vectors[0] = torch.cat([vectors[0], first.flatten(2)], dim=-1)
     vectors[-1] = torch.cat([vectors[-1], last.transpose(1, 2).flatten(2)], dim=-1)
     return Folded(tuple(matrices), tuple(vectors), output_bias.flatten(1))
-
-
-def unfold(x: Folded, layer_layout: Sequence[int]) -> Weights:
-    """Return the networks, with one channel axis, whose folded form is `x`: undoes `fold`.
-
-    Raises:
-        ValueError: if the channels of `x` are not those of a folded `layer_layout`.
-    """
-    d_in, d_out = layer_layout[0], layer_layout[-1]
-    c = x.scalars.shape[1] // d_out
-    channels = folded_channels(layer_layout, c)
-    if (channels.vectors, channels.scalars) != (
-        tuple(v.shape[2] for v in x.vectors),
-        x.scalars.shape[1],
-    ):
-        raise ValueError(
-            f"vectors of {[v.shape[2] for v in x.vectors]} channels and {x.scalars.shape[1]} "
-            f"scalars are not a folded layer_layout {tuple(layer_layout)}"
-        )
-    vectors = list(x.vectors)
-    vectors[-1], last = vectors[-1].tensor_split([-d_out * c], dim=-1)
-    vectors[0], first = vectors[0].tensor_split([-d_in * c], dim=-1)
-    first = first.unflatten(-1, (d_in, c))  # (batch, n, d_0, c)
-    last = last.unflatten(-1, (d_out, c)).transpose(1, 2)  # (batch, d_L, n, c)
-    output_bias = x.scalars.unflatten(-1, (d_out, c))
-    return Weights((first, *x.matrices, last), (*vectors, output_bias))
 
 
 def _require_hidden_layer(layer_layout: Sequence[int]) -> None:

@@ -24,12 +24,13 @@ def activations(
         output_offset: a constant added to every output.
     """
     x = coords.t().expand(len(w), -1, -1)  # (batch, neurons, points)
+    *hidden, (weight, last) = zip(w.weights, w.biases, strict=True)
     found = []
-    for weight, bias in zip(w.weights, w.biases, strict=True):
-        x = torch.baddbmm(bias[..., None], weight, x)
+    for above, bias in hidden:
+        x = torch.sin(omega_0 * torch.baddbmm(bias[..., None], above, x))
         found.append(x)
-        x = torch.sin(omega_0 * x)
-    return torch.cat([*(torch.sin(omega_0 * x) for x in found[:-1]), found[-1] + output_offset], 1)
+    outputs = torch.baddbmm(last[..., None], weight, x) + output_offset
+    return torch.cat([*found, outputs], dim=1)
 
 
 def unstandardise(w: Weights, statistics: Statistics) -> Weights:

@@ -51,14 +51,17 @@ class NodeUpdate(nn.Module):
 class EdgeUpdate(nn.Module):
     """e_ij <- norm(e_ij + MLP(x_i, x_j, e_ij, e_ji)), then e_ij <- norm(e_ij + MLP(e_ij)).
 
-    Dropout leaves out whole changes of an edge in both sums, and not single channels: random
-    numbers for every channel of every pair would cost as much as the rest of the update.
+    This differs from the published model: there dropout acts on every channel of a change by
+    itself; here one draw per edge keeps or drops all channels of its change, in both sums and
+    on every device. Each entry is dropped as often, but the entries of an edge together.
+    Random numbers for every channel of every pair would cost as much on a CPU as the rest of
+    the update. Dropout of nodes is per channel, as published.
 
     Args:
         d_node: the channels of a node.
         d_edge: the channels of an edge.
         hidden: the hidden neurons of both MLPs.
-        dropout: the share of changes that each sum drops in training.
+        dropout: the share of edges whose whole change each sum drops in training.
 
     Reference: Diao and Loynd 2023, Relational Attention, section 3.2.
     """

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from weightspace.weights import Weights
 
-__all__ = ["check_elements", "compose_perms", "invert_perms", "permute"]
+__all__ = ["check_elements", "invert_perms", "permute"]
 
 Perms = Sequence[Int[Tensor, "batch _"]]
 
@@ -40,11 +40,6 @@ def permute(w: Weights, perms: Perms) -> Weights:
         ),
         tuple(_take_rows(x, p) for x, p in zip(w.biases, rows, strict=True)),
     )
-
-
-def compose_perms(first: Perms, then: Perms) -> tuple[Tensor, ...]:
-    """The permutations that act as `first` and `then` do, one after the other."""
-    return tuple(p.gather(1, q) for p, q in zip(first, then, strict=True))
 
 
 def invert_perms(perms: Perms) -> tuple[Tensor, ...]:

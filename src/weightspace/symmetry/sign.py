@@ -8,7 +8,7 @@ from torch import Tensor
 from weightspace.symmetry.permutation import check_elements
 from weightspace.weights import Weights
 
-__all__ = ["flip_signs", "scale_columns", "scale_rows"]
+__all__ = ["flip_signs", "scale_columns"]
 
 
 def flip_signs(w: Weights, signs: Sequence[Float[Tensor, "batch _"]]) -> Weights:
