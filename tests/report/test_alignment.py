@@ -1,5 +1,6 @@
 """The alignment experiment: which cells it compares, its tables and its figures."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,7 @@ import pytest
 from weightspace.report.alignment import (
     NO_MIX,
     alignment_cells,
-    alignment_markdown,
-    alignment_table,
+    alignment_tables,
     classify,
     save_alignment,
 )
@@ -20,6 +20,7 @@ from weightspace.report.figures.alignment import LOOK, Y, alignment_figure
 from weightspace.report.figures.midpoints import midpoints_figure
 from weightspace.report.midpoints import Midpoints, join_midpoints
 from weightspace.report.saving import save_figure
+from weightspace.report.tables import table_markdown
 
 UNIFORM = {"low": 0.0, "high": 1.0, "alpha": 1.0, "beta": 1.0, "hard_labels": False}
 DIRECT = {"kind": "direct", **UNIFORM}
@@ -31,6 +32,7 @@ SCHEMES = {
     "signed": {"mix": SIGNED},
     "signed_bounded": {"mix": {**SIGNED, "low": 0.8}},
     "noise": {"augment": [{"kind": "gaussian_noise", "scale": 0.3}], "mix": None},
+    "smooth": {"mix": None, "label_smoothing": 0.1},
 }
 LAMS = (0.1, 0.5, 0.9)
 
@@ -84,6 +86,9 @@ def quality():
         ({"mix": {**DIRECT, "kind": "leaky"}}, None),
         ({"mix": None, "augment": [{"kind": "permutation"}]}, None),
         ({"mix": DIRECT, "augment": [{"kind": "permutation"}]}, None),
+        ({"mix": None, "label_smoothing": None}, ("none", NO_MIX)),
+        ({"mix": None, "label_smoothing": 0.1}, None),
+        ({"mix": DIRECT, "label_smoothing": 0.1}, None),
     ],
 )
 def test_schemes_are_told_apart_by_what_they_do(scheme, expected):
@@ -126,9 +131,9 @@ def test_settings_that_differ_are_series_of_their_own(metrics):
 
 def test_the_table_holds_every_number_once(quality, metrics, tmp_path):
     cells = alignment_cells(metrics())
-    table = alignment_table(quality, cells)
-    assert table[: len(quality)][quality.columns].equals(quality)
-    rest = table[len(quality) :]
+    first, second = alignment_tables(quality, cells)
+    assert first.numbers.equals(quality)
+    rest = second.numbers
     assert len(rest) == 10 + 8  # an accuracy per cell, a difference for all but "none"
     rows = rest[(rest["model"] == "dws") & (rest["scheme"] == "signed_bounded")]
     assert rows["quantity"].tolist() == ["test_accuracy", "difference"]
@@ -138,12 +143,13 @@ def test_the_table_holds_every_number_once(quality, metrics, tmp_path):
     assert rows["ci95"].tolist() == [cell["test_ci95"], cell["difference_ci95"]]
     save_alignment(quality, cells, csv=tmp_path / "a.csv", md=tmp_path / "a.md")
     read = pd.read_csv(tmp_path / "a.csv")
-    assert np.allclose(read["mean"], table["mean"]) and len(read) == len(table)
+    assert np.allclose(read["mean"], pd.concat([quality, rest])["mean"])
     assert ",1,1500,1,1000," in (tmp_path / "a.csv").read_text()
 
 
 def test_markdown_states_numbers_intervals_and_chance(quality, metrics):
-    text = alignment_markdown(quality, alignment_cells(metrics()))
+    tables = alignment_tables(quality, alignment_cells(metrics()))
+    text = "\n".join(map(table_markdown, tables))
     first, second = (part for part in text.split("\n\n") if part.startswith("|"))
     lines = [line for line in first.splitlines() if "permutation + sign" in line]
     assert "views of one object" in lines[4] and "dataset" not in first
@@ -156,15 +162,17 @@ def test_markdown_states_numbers_intervals_and_chance(quality, metrics):
     assert "Chance: 10 %." in text
     none = next(line for line in second.splitlines() if NO_MIX in line)
     assert none.rstrip(" |").endswith("-")
+    mixed = next(line for line in second.splitlines() if "lam 0.8 to 1" in line)
+    numbers = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
+    assert re.search(rf"\| +{numbers} \| +[+-]\d\.\d \[[^]]*\] \|$", mixed)
 
 
 def test_without_cells_there_are_the_matchings_alone(quality, metrics):
-    noise = alignment_cells(metrics(schemes=("noise", "none")))
-    only = noise[noise["scheme"] != "none"]
+    only = alignment_cells(metrics(schemes=("noise", "smooth")))
     assert only.empty
     for cells in (None, only):
-        assert alignment_table(quality, cells).equals(quality)
-        assert "accuracy" not in alignment_markdown(quality, cells)
+        (table,) = alignment_tables(quality, cells)
+        assert table.numbers.equals(quality) and "accuracy" not in table_markdown(table)
         figure = alignment_figure(quality, cells)
         assert len(figure.axes) == 3 + 3
 
@@ -241,7 +249,7 @@ def test_the_figure_of_several_datasets(quality, metrics, tmp_path):
     titles = [part.legends[0].get_title().get_text() for part in figure.subfigs]
     assert titles == [*["Fashion-MNIST"] * 2, *["CIFAR-10"] * 2, "DWSNet"]
     save_figure(figure, [tmp_path / "alignment.png"])
-    assert "CIFAR-10" in alignment_markdown(both)
+    assert "CIFAR-10" in table_markdown(alignment_tables(both)[0])
 
 
 def _midpoints(kind, shape=(5, 4, 1), n=2):

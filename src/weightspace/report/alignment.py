@@ -11,14 +11,14 @@ import pandas as pd
 from weightspace.report.alignment_pairs import ALIGNMENTS, PAIR_KINDS
 from weightspace.report.collect import CELL, collect_runs
 from weightspace.report.labels import display_name, with_labels
-from weightspace.report.saving import save_csv, save_text
-from weightspace.report.statistics import BASELINE, comparison
+from weightspace.report.statistics import comparison
+from weightspace.report.tables import Table, save_tables
+from weightspace.report.wording import intervals
 
 __all__ = [
     "NO_MIX",
     "alignment_cells",
-    "alignment_markdown",
-    "alignment_table",
+    "alignment_tables",
     "classify",
     "save_alignment",
 ]
@@ -35,8 +35,9 @@ NOTE = (
     "the picture of the midpoint to the mean of both pictures."
 )
 ACCURACY_NOTE = (
-    "Test accuracy in percent, with its 95 % Student-t interval over seeds; the difference, in "
-    'points, is paired by seed, to the scheme "none" of the same setting. Chance: {chance}.'
+    "Test accuracy in percent and its difference in percentage points; in brackets: 95 % Student-t "
+    'interval over seeds ("-" with one seed). The difference is paired by seed, to the scheme '
+    '"none" of the same setting. Chance: {chance}.'
 )
 
 
@@ -51,7 +52,7 @@ def classify(scheme: Mapping[str, Any]) -> tuple[str, str] | None:
         scheme does something else too, or mixes in another way.
     """
     mix, reference = scheme.get("mix"), scheme.get("align_to_reference")
-    if scheme.get("augment"):
+    if scheme.get("augment") or scheme.get("label_smoothing") is not None:
         return None
     alignment = f"reference_{reference}" if reference else "none"
     if mix is None:
@@ -89,27 +90,43 @@ def alignment_cells(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
     table = table[[kind is not None for kind in kinds]]
     kinds = [kind for kind in kinds if kind is not None]
     table = table.assign(alignment=[a for a, _ in kinds], lam=[lam for _, lam in kinds])
-    words = with_labels(table)[["series", "setting"]].agg(", ".join, axis=1)
-    table = table.assign(series=words.str.removesuffix(", "))
+    labels = with_labels(table)
+    names = zip(labels["series"], labels["setting"], strict=True)
+    table = table.assign(series=[", ".join(filter(None, words)) for words in names])
     place = table.groupby("series", sort=False).ngroup() * len(ALIGNMENTS)
     place += table["alignment"].map(list(ALIGNMENTS).index)
     return table.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
 
 
-def alignment_table(quality: pd.DataFrame, cells: pd.DataFrame | None = None) -> pd.DataFrame:
-    """All numbers of the experiment, one per row, each with its interval.
+def alignment_tables(quality: pd.DataFrame, cells: pd.DataFrame | None = None) -> list[Table]:
+    """Tabulate the matchings and, where there are cells, the accuracy of mixing with them.
 
     Args:
         quality: as `matching_quality` returns.
         cells: as `alignment_cells` returns.
 
     Returns:
-        The columns of `quality`, below its rows two for every cell, with the quantities
-        test_accuracy and difference (fractions; `n` counts seeds), and with columns of their
-        own: model, scheme, views, objects, budget, updates and `mixing`, the lam in words.
+        The table of the matchings, its numbers those of `quality`, and that of the cells. Its
+        numbers have two rows for every cell, with the quantities test_accuracy and difference
+        (fractions; `n` counts seeds), and columns of their own: model, scheme, views, objects,
+        budget, updates and `mixing`, the lam in words.
     """
-    if cells is None or cells.empty:
-        return quality
+    tables = [Table(quality, _matchings(quality), NOTE)]
+    if cells is not None and len(cells):
+        note = ACCURACY_NOTE.format(chance=", ".join(_chances(cells)))
+        tables.append(Table(_quantities(cells), _accuracies(cells), note))
+    return tables
+
+
+def save_alignment(
+    quality: pd.DataFrame, cells: pd.DataFrame | None, *, csv: str | Path, md: str | Path
+) -> None:
+    """Write the tables of the experiment."""
+    save_tables(alignment_tables(quality, cells), [csv, md])
+
+
+def _quantities(cells: pd.DataFrame) -> pd.DataFrame:
+    """The numbers of the cells, one per row, each with its interval."""
     counts = ["views", "objects", "budget", "updates"]
     cells = cells.astype(dict.fromkeys(counts, "Int64"))  # whole numbers beside empty fields
     names = ["dataset", "alignment", "model", "scheme", *counts]
@@ -120,25 +137,7 @@ def alignment_table(quality: pd.DataFrame, cells: pd.DataFrame | None = None) ->
     ):
         part = cells[names].assign(mixing=cells["lam"], quantity=quantity)
         parts.append(part.assign(mean=cells[quantity], ci95=cells[ci95], n=cells[n]))
-    accuracy = pd.concat(parts).sort_index(kind="stable")
-    return pd.concat([quality, accuracy.dropna(subset="mean")], ignore_index=True)
-
-
-def alignment_markdown(quality: pd.DataFrame, cells: pd.DataFrame | None = None) -> str:
-    """The experiment as Markdown tables with notes on how to read them."""
-    text = f"{_to_markdown(_matchings(quality))}\n\n{NOTE}\n"
-    if cells is not None and len(cells):
-        note = ACCURACY_NOTE.format(chance=", ".join(_chances(cells)))
-        text += f"\n{_to_markdown(_accuracies(cells))}\n\n{note}\n"
-    return text
-
-
-def save_alignment(
-    quality: pd.DataFrame, cells: pd.DataFrame | None, *, csv: str | Path, md: str | Path
-) -> None:
-    """Write the tables of the experiment."""
-    save_csv(alignment_table(quality, cells), csv)
-    save_text(alignment_markdown(quality, cells), md)
+    return pd.concat(parts).sort_index(kind="stable").dropna(subset="mean")
 
 
 def _lam(mix: Mapping[str, Any]) -> str:
@@ -193,28 +192,13 @@ def _key(lam: Any) -> float | None:
 
 def _accuracies(cells: pd.DataFrame) -> pd.DataFrame:
     """One row per cell, the numbers as text."""
-    rows = []
-    for row in cells.to_dict("records"):
-        known = row["scheme"] != BASELINE and not math.isnan(row["difference"])
-        accuracy = _percent(row["test_accuracy"], row["test_ci95"], ".1f")
-        difference = _percent(row["difference"], row["difference_ci95"], "+.1f")
-        rows.append(
-            {"model": row["series"], "alignment": ALIGNMENTS[row["alignment"]], "lam": row["lam"]}
-            | {"seeds": str(row["seeds"]), "test accuracy": accuracy}
-            | {"difference to none": difference if known else "-"}
-        )
-    return pd.DataFrame(rows)
-
-
-def _percent(mean: float, half: float, form: str) -> str:
-    return _plus_minus(100 * mean, 100 * half, form)
+    words = cells[["series", "alignment", "lam", "seeds"]].rename(columns={"series": "model"})
+    words["alignment"] = cells["alignment"].map(ALIGNMENTS)
+    words["seeds"] = cells["seeds"].map("{:,}".format)
+    words["test accuracy [95 %]"] = intervals(cells, "test_accuracy")
+    words["difference to none [95 %]"] = intervals(cells, "difference", signed=True)
+    return words
 
 
 def _plus_minus(mean: float, half: float, form: str) -> str:
-    return f"{mean:{form}}" + ("" if math.isnan(half) else f" ± {half:{form.lstrip('+')}}")
-
-
-def _to_markdown(table: pd.DataFrame) -> str:
-    left = {"dataset", "pairs", "model", "alignment", "lam"}
-    align = ["left" if column in left else "right" for column in table.columns]
-    return table.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return f"{mean:{form}}" + ("" if math.isnan(half) else f" ± {half:{form}}")

@@ -15,6 +15,9 @@ __all__ = [
     "collect_correctness",
     "collect_histories",
     "collect_runs",
+    "read_metrics",
+    "refuse_mixed_origins",
+    "require",
 ]
 
 CELL = ["study", "cell"]
@@ -56,7 +59,7 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
     """
     rows, origins, versions = [], [], []
     for path in metrics_paths:
-        metrics = _read_metrics(path)
+        metrics = _read_cell(path)
         for run in metrics["runs"]:
             rows.append(
                 {key: metrics[key] for key in CELL_KEYS}
@@ -70,7 +73,7 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
     runs = pd.DataFrame(rows).astype({"internal_accuracy": float})
     _refuse_duplicates(runs, [*CELL, "seed"], origins)
     _refuse_duplicates(runs, [*SETTING, "scheme", "seed"], origins)
-    _refuse_mixed_origins(runs, versions)
+    refuse_mixed_origins(runs, versions)
     return runs
 
 
@@ -133,20 +136,53 @@ def collect_correctness(
     return pd.concat(parts, ignore_index=True)
 
 
-def _read_metrics(path: str | Path) -> dict[str, Any]:
+def read_metrics(path: str | Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Read the metrics file of a cell, which has `keys`, versions and at least one of runs.
+
+    Raises:
+        ReportError: if it is unreadable or lacks one of these.
+    """
     try:
         metrics = json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
-    _require(metrics, (*CELL_KEYS, *ORIGIN_KEYS, "versions", "runs"), f"{path}")
+    require(metrics, (*keys, "versions", "runs"), f"{path}")
+    if not metrics["runs"]:
+        raise ReportError(f"{path} lists no runs; train this cell again")
+    return metrics
+
+
+def require(record: dict[str, Any], keys: Iterable[str], where: str) -> None:
+    """Refuse a record without one of `keys`; `where` names it."""
+    missing = [key for key in keys if key not in record]
+    if missing:
+        raise ReportError(f"{where} lacks {', '.join(missing)}; train this cell again")
+
+
+def refuse_mixed_origins(runs: pd.DataFrame, torch_versions: Iterable[str]) -> None:
+    """Refuse runs from several kinds of device or versions of torch.
+
+    Equal seeds mean equal draws only on one kind of device and one version of torch.
+    """
+    kinds = runs["device"].str.split(":").str[0]
+    for what, values in (("kinds of device", kinds), ("versions of torch", list(torch_versions))):
+        if len(found := sorted(set(values))) > 1:
+            cells = dict(zip(values, runs["cell"], strict=True))
+            examples = ", ".join(f"{value} in {cells[value]}" for value in found)
+            raise ReportError(
+                f"the cells were trained with different {what} ({examples}), so their seeds do "
+                "not pair; delete the run folders of one kind and run again"
+            )
+
+
+def _read_cell(path: str | Path) -> dict[str, Any]:
+    metrics = read_metrics(path, (*CELL_KEYS, *ORIGIN_KEYS))
     if metrics["inputs"] not in INPUTS:
         raise ReportError(
             f"{path} has inputs = {metrics['inputs']!r}; it must be one of {', '.join(INPUTS)}"
         )
-    if not metrics["runs"]:
-        raise ReportError(f"{path} lists no runs; train this cell again")
     for i, run in enumerate(metrics["runs"]):
-        _require(run, RUN_KEYS, f"{path}: runs[{i}]")
+        require(run, RUN_KEYS, f"{path}: runs[{i}]")
         for key in ACCURACIES:
             unmeasured = key == "internal_accuracy" and run[key] is None
             if not unmeasured and (run[key] is None or not 0 <= run[key] <= 1):
@@ -155,12 +191,6 @@ def _read_metrics(path: str | Path) -> dict[str, Any]:
                     "an accuracy is a fraction between 0 and 1"
                 )
     return metrics
-
-
-def _require(record: dict[str, Any], keys: Iterable[str], where: str) -> None:
-    missing = [key for key in keys if key not in record]
-    if missing:
-        raise ReportError(f"{where} lacks {', '.join(missing)}; train this cell again")
 
 
 def _refuse_duplicates(runs: pd.DataFrame, keys: list[str], origins: Sequence[str | Path]) -> None:
@@ -173,19 +203,6 @@ def _refuse_duplicates(runs: pd.DataFrame, keys: list[str], origins: Sequence[st
                 "give one of them another scheme name, or leave one out"
             )
         first[key] = origin
-
-
-def _refuse_mixed_origins(runs: pd.DataFrame, torch_versions: Sequence[str]) -> None:
-    """Equal seeds mean equal draws only on one kind of device and one version of torch."""
-    kinds = runs["device"].str.split(":").str[0]
-    for what, values in (("kinds of device", kinds), ("versions of torch", torch_versions)):
-        if len(found := sorted(set(values))) > 1:
-            cells = dict(zip(values, runs["cell"], strict=True))
-            examples = ", ".join(f"{value} in {cells[value]}" for value in found)
-            raise ReportError(
-                f"the cells were trained with different {what} ({examples}), so their seeds do "
-                "not pair; delete the run folders of one kind and run again"
-            )
 
 
 def _pairs(

@@ -1,13 +1,17 @@
 """What contrastive pre-training is worth with few labels, from the files of its cells."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from weightspace.report.collect import ReportError
+from weightspace.report.collect import (
+    ReportError,
+    read_metrics,
+    refuse_mixed_origins,
+    require,
+)
 from weightspace.report.labels import display_name, varying
 from weightspace.report.statistics import mean_over_seeds
 from weightspace.report.tables import Table
@@ -52,8 +56,10 @@ NOTE = (
     "by seed; a seed also draws which objects keep their label. Labels are counted in training "
     "objects; every protocol alike selects on all labels of the validation split, and pre-training "
     'selects nothing. "Linear probe, untrained" reads the same encoder before any training: what '
-    "the architecture alone gives. Fine-tuning and scratch make the same updates without "
-    "augmentation, all pre-trainings make the same updates."
+    "the architecture alone gives. All pre-trainings make the same updates. Fine-tuning and "
+    "scratch make the same updates, without augmentation: with those of the pre-training, a "
+    "fine-tuned encoder has had more in all. A fraction of less than one object per class is "
+    "raised to that; two such fractions are the same objects."
 )
 
 
@@ -76,7 +82,7 @@ def collect_contrastive(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
     """
     rows = []
     for path in metrics_paths:
-        metrics = _read(path)
+        metrics = read_metrics(path, (*CELL_KEYS, *ORIGIN_KEYS))
         cell = {key: metrics[key] for key in CELL_KEYS}
         cell |= {"scheme": cell["scheme"] or SCRATCH, "pairs": cell["pairs"] or "none"}
         origin = {key: metrics[key] for key in ORIGIN_KEYS}
@@ -89,7 +95,7 @@ def collect_contrastive(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
         raise ReportError("no metrics file was given; the report needs at least one finished cell")
     runs = pd.DataFrame(rows).astype({"best_update": float, "l2": float})
     _refuse_duplicates(runs)
-    _refuse_mixed_origins(runs)
+    refuse_mixed_origins(runs, runs["torch"])
     return runs.drop(columns=["torch", "path"])
 
 
@@ -162,23 +168,8 @@ def _paired(own: pd.DataFrame, scratch: pd.DataFrame) -> pd.Series:
     return both["test_accuracy"] - both["test_accuracy_scratch"]
 
 
-def _read(path: str | Path) -> dict[str, Any]:
-    try:
-        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
-    missing = [k for k in (*CELL_KEYS, *ORIGIN_KEYS, "versions", "runs") if k not in metrics]
-    if missing:
-        raise ReportError(f"{path} lacks {', '.join(missing)}; train this cell again")
-    if not metrics["runs"]:
-        raise ReportError(f"{path} lists no runs; train this cell again")
-    return metrics
-
-
 def _check_run(run: dict[str, Any], where: str) -> None:
-    missing = [key for key in RUN_KEYS if key not in run]
-    if missing:
-        raise ReportError(f"{where} lacks {', '.join(missing)}; train this cell again")
+    require(run, RUN_KEYS, where)
     for key in ("val_accuracy", "test_accuracy", "label_fraction"):
         if not 0 <= run[key] <= 1:
             raise ReportError(f"{where} has {key} = {run[key]}; it is a fraction from 0 to 1")
@@ -195,16 +186,3 @@ def _refuse_duplicates(runs: pd.DataFrame) -> None:
         what = ", ".join(f"{key} {twice[key].iloc[0]}" for key in keys)
         files = ", ".join(twice["path"].unique())
         raise ReportError(f"two rows have {what}: in {files}; leave one of them out")
-
-
-def _refuse_mixed_origins(runs: pd.DataFrame) -> None:
-    """Equal seeds mean equal draws only on one kind of device and one version of torch."""
-    kinds = {"kinds of device": runs["device"].str.split(":").str[0]}
-    for what, values in (kinds | {"versions of torch": runs["torch"]}).items():
-        if values.nunique() > 1:
-            examples = runs.assign(value=values).groupby("value")["cell"].first()
-            listed = ", ".join(f"{value} in {cell}" for value, cell in examples.items())
-            raise ReportError(
-                f"the cells were trained with different {what} ({listed}), so their seeds do "
-                "not pair; delete the folders of one kind and run again"
-            )

@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from weightspace.report.alignment import NO_MIX
 from weightspace.report.alignment_pairs import ALIGNMENTS, PAIR_KINDS
+from weightspace.report.figures.points import whisker_limits
 from weightspace.report.labels import display_name
 from weightspace.report.statistics import BASELINE, chance_level
 from weightspace.report.style import (
@@ -37,7 +38,7 @@ LOOK: dict[str, dict[str, Any]] = {
 Y = {alignment: y for y, alignment in enumerate(ALIGNMENTS)}
 NEAR = 0.1  # the accuracy axis reaches down to chance if it is that close to the cells
 HEIGHT = 2.5  # inches, of a row
-MARGIN, WHISKER = 0.005, 0.12  # how far an axis goes beyond the means: at least, and at most
+MARGIN = 0.005  # how far an axis goes beyond the points
 
 
 @report_style()
@@ -128,15 +129,16 @@ def _draw_accuracies(figure: SubFigure, name: str, cells: pd.DataFrame) -> None:
         if row["scheme"] != BASELINE:
             difference.errorbar(row["difference"], y, xerr=row["difference_ci95"], **look)
     chance = chance_level(cells)
-    low, high = _limits(cells["test_accuracy"], cells["test_ci95"])
+    low, high = whisker_limits(cells, ["test_accuracy"])
     if 0 <= low - chance < NEAR:
-        low = chance - MARGIN
+        low = chance
     draw_chance(accuracy, chance, "x")
     for mean in cells[cells["scheme"] == BASELINE]["test_accuracy"]:
         accuracy.axvline(mean, color=INK, linestyle="--", linewidth=1.0)
     difference.axvline(0, color=INK, linestyle="--", linewidth=1.0)
-    accuracy.set_xlim(max(0.0, low), min(1.0, high))
-    difference.set_xlim(_limits(cells["difference"].fillna(0.0), cells["difference_ci95"]))
+    accuracy.set_xlim(max(0.0, low - MARGIN), min(1.0, high + MARGIN))
+    low, high = whisker_limits(cells.fillna({"difference": 0.0}), ["difference"])
+    difference.set_xlim(low - MARGIN, high + MARGIN)
     accuracy.set_xlabel(f"test accuracy (chance: {100 * chance:.3g} %)")
     difference.set_xlabel("paired difference to none (points)")
     percent_axis(accuracy, "x")
@@ -148,12 +150,6 @@ def _draw_accuracies(figure: SubFigure, name: str, cells: pd.DataFrame) -> None:
     ]
     handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.0, label="scheme none"))
     figure.legend(handles=handles, title=name, loc="outside upper center", ncols=4)
-
-
-def _limits(means: pd.Series, half_widths: pd.Series) -> tuple[float, float]:
-    """All means and, as far as they go, the whiskers; very long ones run off the panel."""
-    half = half_widths.fillna(0.0).clip(upper=WHISKER)
-    return (means - half).min() - MARGIN, (means + half).max() + MARGIN
 
 
 def _alignment_axis(axes: Axes) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 
-__all__ = ["accuracy_limits", "aside", "draw_points"]
+__all__ = ["accuracy_limits", "aside", "draw_points", "whisker_limits"]
 
 MARGIN, WHISKER = 0.02, 0.12  # how far an axis goes beyond the points: at least, and at most
 
@@ -29,26 +29,34 @@ def draw_points(
     return axes.errorbar(x, points[value], yerr=half, **settings)
 
 
-def accuracy_limits(points: pd.DataFrame, values: list[str], chance: float) -> tuple[float, float]:
-    """The range of accuracy of all means and, as far as they are short, their whiskers.
+def whisker_limits(points: pd.DataFrame, values: list[str]) -> tuple[float, float]:
+    """The range of all means and, as far as they are short, their whiskers.
 
     The interval of two seeds is so long that an axis which holds it shows nothing else: such
     whiskers run off the panel.
 
     Args:
         points: with the columns `values` and their `_ci95`.
-        values: the accuracies that are drawn.
-        chance: the accuracy of guessing.
+        values: those that are drawn.
 
     Returns:
-        The lowest and the highest accuracy, within [0, 1].
+        The lowest and the highest value; NaN if there is none.
     """
-    low, high = [chance], [chance]
+    low, high = [], []
     for value in values:
         half = points[f"{value.removesuffix('_accuracy')}_ci95"].fillna(0.0).clip(upper=WHISKER)
         low.append((points[value] - half).min())
         high.append((points[value] + half).max())
-    return max(0.0, float(np.nanmin(low)) - MARGIN), min(1.0, float(np.nanmax(high)) + MARGIN)
+    return float(np.fmin.reduce(low)), float(np.fmax.reduce(high))
+
+
+def accuracy_limits(points: pd.DataFrame, values: list[str], chance: float) -> tuple[float, float]:
+    """The range of `whisker_limits` and of chance, the accuracy of guessing, within [0, 1]."""
+    low, high = whisker_limits(points, values)
+    return (
+        max(0.0, float(np.fmin(low, chance)) - MARGIN),
+        min(1.0, float(np.fmax(high, chance)) + MARGIN),
+    )
 
 
 def aside(place: int, of: int, step: float = 0.02) -> float:
