@@ -79,9 +79,10 @@ def _budgets(make_files, vals):
 
 def test_the_budget_is_chosen_on_validation_and_never_on_test(make_files):
     vals = {
-        "none": {1: (0.50, 0.40), 3: (0.45, 0.60)},
-        "sign_flip": {1: (0.40, 0.70), 3: (0.50, 0.45)},
-        "permutation": {1: (0.9, 0.9)},  # lacks the longest budget
+        "none": {1: (0.50, 0.40), 2: (0.4, 0.4), 3: (0.45, 0.60)},
+        "sign_flip": {1: (0.40, 0.70), 2: (0.4, 0.4), 3: (0.50, 0.45)},
+        "permutation": {1: (0.9, 0.9), 2: (0.9, 0.9)},  # lacks the longest budget
+        "dropout": {2: (0.9, 0.9), 3: (0.9, 0.9)},  # lacks the shortest
         "mixup_direct": {1: (0.5, 0.41), 2: (0.6, 0.42), 3: (0.6, 0.43)},  # a tie
     }
     runs = _budgets(make_files, vals)
@@ -96,13 +97,56 @@ def test_the_budget_is_chosen_on_validation_and_never_on_test(make_files):
     equal, longer = schemes_tables(runs)
     assert set(equal.numbers["budget"]) == {1} and len(equal.numbers) == 4
     assert longer.words["× updates"].tolist() == ["1", "3", "2"]
-    assert "budgets 1, 2, 3" in longer.note
+    assert "(1, 2, 3 times the updates" in longer.note
     assert set(equal.numbers.columns) == set(longer.numbers.columns)
+
+
+def test_every_setting_has_budgets_of_its_own(make_files):
+    def runs(dataset, budget, schemes=("none", "sign_flip")):
+        cells = [(scheme, 1) for scheme in schemes]
+        files = make_files(models=("dws",), cells=cells, dataset=dataset, budget=budget)
+        return collect_runs(files.metrics)
+
+    _, longer = schemes_tables(pd.concat([runs("d", 1), runs("d", 3), runs("f", 2)]))
+    assert longer.words["dataset"].tolist() == ["d", "d"]  # also if it is the only one
+    parts = [runs("d", 1), runs("d", 3), runs("e", 1), runs("e", 2, ("sign_flip",)), runs("f", 2)]
+    equal, longer = schemes_tables(pd.concat(parts, ignore_index=True))
+    budgets = equal.numbers.groupby(["dataset", "budget"]).size().to_dict()
+    assert budgets == {("d", 1): 2, ("e", 1): 2, ("f", 2): 2}
+    assert equal.words["× updates"].tolist() == ["1"] * 4 + ["2"] * 2
+    assert (equal.numbers["pairs"] == [0, 3] * 3).all()
+    kept = list(longer.numbers[["dataset", "scheme"]].itertuples(index=False, name=None))
+    # "none" of e lacks its longer budget, which is not the one of d; f has one budget
+    assert kept == [("d", "none"), ("d", "sign_flip"), ("e", "sign_flip")]
+    assert longer.words[DIFFERENCE].iloc[2] == "-" and 'where "none" does' in longer.note
+    assert "(1, 3 or 1, 2 times the updates" in longer.note
 
 
 def test_one_budget_has_one_table(make_files):
     (table,) = schemes_tables(collect_runs(make_files().metrics))
     assert set(table.numbers["table"]) == {"equal updates"}
+
+
+def test_no_table_of_longer_budgets_where_no_scheme_has_them_all(make_files):
+    vals = {"none": {1: (0.5, 0.4)}, "sign_flip": {3: (0.5, 0.4)}}
+    runs = _budgets(make_files, vals)
+    (table,) = schemes_tables(runs)
+    assert table.numbers["scheme"].tolist() == ["none"]
+    with pytest.raises(ReportError, match="no scheme was trained with all of several budgets"):
+        best_of_longer_budget(runs)
+
+
+@pytest.mark.parametrize(
+    "tabulate", [lambda runs: schemes_tables(runs)[0], overfitting_table, views_table]
+)
+def test_a_best_update_that_is_the_last_is_marked(make_files, tabulate):
+    runs = collect_runs(make_files(models=("dws",), cells=[("none", 1), ("none", 4)]).metrics)
+    runs = runs.assign(best_update=[500, 800, 1000, 500, 800, 900])
+    table = tabulate(runs)
+    assert table.words["best update"].tolist() == ["767 †", "733"]
+    assert table.numbers["improving"].tolist() == [True, False]
+    assert "†: the last update was the best one of at least one seed" in table.note
+    assert "†" not in tabulate(runs.assign(best_update=500)).note
 
 
 def test_the_gap_is_paired_by_run(make_files):
@@ -152,6 +196,19 @@ def test_no_families_without_a_comparison(make_files):
     assert families(collect_runs(views_only.metrics)) == {}
     small = make_files(models=("dws",), cells=[("none", 1)], objects=300)
     assert families(collect_runs((views_only + small).metrics)) == {}
+
+
+def test_only_models_with_both_families_are_compared(make_files):
+    files = make_files(models=("dws", "mlp"), cells=[("none", 1), ("none", 4)])  # full set
+    for models, objects in ((("dws",), 375), (("row_transformer",), 300)):
+        cells = [("none", 1), ("none", 2)] if objects == 375 else [("none", 1)]
+        files += make_files(models=models, cells=cells, objects=objects)
+    files += make_files(models=("dws",), cells=[("none", 1)], objects=300, budget=3)
+    found = families(collect_runs(files.metrics))
+    for name, sizes in ((MORE_VIEWS, {(375, 1), (375, 2)}), (MORE_OBJECTS, {(375, 1), (1500, 1)})):
+        own = found[name]
+        assert set(own["model"]) == {"dws"} and set(own["budget"]) == {1}
+        assert set(own[["objects", "views"]].itertuples(index=False, name=None)) == sizes
 
 
 SWEEPS = {

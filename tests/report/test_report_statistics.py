@@ -161,6 +161,16 @@ def test_object_intervals_against_a_naive_loop(make_files):
     assert np.mean(gain) == pytest.approx(row["difference"])
 
 
+def test_object_intervals_pair_each_seed_with_its_own(make_files):
+    files = make_files(models=("dws",), cells=[("none", 1), ("permutation", 1)])
+    runs = collect_runs(files.metrics)
+    correctness = collect_correctness(files.metrics, files.predictions)
+    shuffled = correctness.sample(frac=1, random_state=0).reset_index(drop=True)
+    for some in (runs, runs[runs["seed"] != 1]):
+        expected = comparison(some, correctness[correctness["seed"].isin(some["seed"])])
+        pd.testing.assert_frame_equal(comparison(some, shuffled), expected, rtol=1e-12)
+
+
 def test_predictions_of_too_few_cells(make_files):
     files = make_files()
     correctness = collect_correctness(files.metrics[1:], files.predictions[1:])

@@ -3,6 +3,7 @@ import pytest
 
 from weightspace.report.collect import collect_correctness, collect_runs
 from weightspace.report.figures.schemes import schemes_figure
+from weightspace.report.saving import save_figure
 from weightspace.report.statistics import comparison
 
 
@@ -83,16 +84,28 @@ def test_schemes_with_object_intervals(make_files):
     assert "over test objects" not in _legend(schemes_figure(collect_runs(files.metrics)))
 
 
-def test_schemes_has_a_row_of_panels_per_dataset_and_the_shortest_budget(make_files):
+def test_schemes_has_a_row_of_panels_per_dataset_and_the_shortest_budget(make_files, tmp_path):
     cells = [("none", 1), ("sign_flip", 1)]
     files = make_files(cells=cells, dataset="mnist")
     files += make_files(models=("dws",), cells=cells, dataset="cifar10")
     longer = make_files(models=("dws",), cells=cells, dataset="mnist", budget=3)
     figure = schemes_figure(collect_runs((files + longer).metrics))
-    assert _titles(figure) == ["MLP", "DWSNet"] * 2
+    assert _titles(figure) == ["MLP", "DWSNet", "DWSNet"]  # no empty one of MLP on CIFAR-10
     assert [axes.get_ylabel() for axes in figure.axes[::2]] == ["MNIST", "CIFAR-10"]
     drawn = [len(_lines(axes, marker="o")) for axes in figure.axes]
-    assert drawn == [2, 2, 0, 2]  # no MLP on CIFAR-10; the longer budget is not drawn
+    assert drawn == [2, 2, 2]  # the longer budget is not drawn
+    labels = [tick.get_text() for tick in figure.axes[2].get_yticklabels()]
+    assert labels == ["none", "sign flip"]
+    save_figure(figure, [tmp_path / "schemes.png"])
+
+
+def test_schemes_draws_a_setting_that_has_the_longer_budget_alone(make_files):
+    files = make_files(models=("dws",), cells=[("none", 1)])
+    files += make_files(models=("dws",), cells=[("none", 4)], budget=2)
+    axes = schemes_figure(collect_runs(files.metrics)).axes[0]
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["1 view, 1× the updates", "none", "4 views, 2× the updates", "none"]
+    assert len(_lines(axes, marker="o")) == 2
 
 
 def test_a_cell_missing_for_one_model(make_files):

@@ -4,16 +4,17 @@ import pandas as pd
 
 from weightspace.report.statistics import summary
 from weightspace.report.tables import Table
-from weightspace.report.wording import identity, intervals
+from weightspace.report.wording import best_updates, identity, improving, intervals
 
 __all__ = ["overfitting_table"]
 
 NOTE = (
     "Accuracies in percent at the update that was selected on validation; in brackets: 95 % "
     'Student-t interval over seeds ("-" with one seed). The gap is that between training and '
-    "test networks in percentage points, paired by seed. The training accuracy is measured on "
-    "networks as they are, without augmentation, in evaluation mode. Models on pixels read the "
-    "pictures themselves, of the same objects and splits."
+    "test networks in percentage points, paired by seed. The training accuracy is measured on a "
+    "random subset of the training networks, at most as many as there are for validation, as they "
+    "are, without augmentation, in evaluation mode. Models on pixels read the pictures "
+    "themselves, of the same objects and splits."
 )
 
 
@@ -37,4 +38,5 @@ def overfitting_table(runs: pd.DataFrame) -> Table:
     words["validation [95 %]"] = intervals(numbers, "val_accuracy")
     words["test accuracy [95 %]"] = intervals(numbers, "test_accuracy")
     words["gap training - test [95 %]"] = intervals(numbers, "gap", signed=True)
-    return Table(numbers, words, NOTE)
+    words["best update"] = best_updates(numbers)
+    return Table(numbers, words, NOTE + improving(numbers))

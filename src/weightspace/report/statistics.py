@@ -1,6 +1,6 @@
 """Means, intervals and paired differences over seeds and over test objects."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +92,16 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
 
     Returns:
         The columns study, cell, dataset, inputs, model, scheme, views, objects, train_inrs,
-        n_classes, budget, updates, seeds, val_accuracy, test_accuracy, test_ci95, difference,
-        difference_ci95, pairs, best_update, and with `correctness` objects_ci95 and
-        difference_objects_ci95. Accuracies are fractions, every `_ci95` is a half-width.
+        n_classes, budget, updates, seeds, best_update, improving (whether the best update of a
+        seed is its last), val_accuracy, test_accuracy, test_ci95, difference, difference_ci95,
+        pairs, and with `correctness` objects_ci95 and difference_objects_ci95. Accuracies are
+        fractions, every `_ci95` is a half-width.
 
     Raises:
         ReportError: if `correctness` lacks a cell.
     """
     rows = []
+    places = {} if correctness is None else correctness.groupby(CELL).indices
     for cell in _cells(runs):
         baseline = _baseline(runs, cell)
         accuracy = mean_over_seeds(cell["test_accuracy"])
@@ -110,9 +112,10 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
             | {"test_accuracy": accuracy.mean}
             | {"test_ci95": accuracy.half_width, "difference": difference.mean}
             | {"difference_ci95": difference.half_width, "pairs": difference.size}
-            | {"best_update": float(cell["best_update"].mean())}
-            | (_over_objects(correctness, cell, baseline) if correctness is not None else {})
         )
+        if correctness is not None:
+            own, other = (_hits(correctness, places, part) for part in (cell, baseline))
+            rows[-1] |= _over_objects(cell, own, other)
     return pd.DataFrame(rows)
 
 
@@ -125,7 +128,7 @@ def summary(runs: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
         values: columns of `runs`.
 
     Returns:
-        The columns that `comparison` starts with, up to seeds, and for each value its mean and
+        The columns that `comparison` starts with, up to improving, and for each value its mean and
         the half-width of its 95 % interval: `test_accuracy` and `test_ci95`, `gap` and
         `gap_ci95`.
     """
@@ -162,9 +165,13 @@ def _cells(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _identity(cell: pd.DataFrame) -> dict[str, Any]:
-    """What names a cell and what it was trained with."""
-    first = cell.iloc[0]
-    return {key: first[key] for key in [*CELL, *NAMES, *COUNTS]} | {"seeds": len(cell)}
+    """What names a cell, what it was trained with, and how long it got better."""
+    first, best = cell.iloc[0], cell["best_update"]
+    return (
+        {key: first[key] for key in [*CELL, *NAMES, *COUNTS]}
+        | {"seeds": len(cell), "best_update": float(best.mean())}
+        | {"improving": bool((best == cell["updates"]).any())}
+    )
 
 
 def _baseline(runs: pd.DataFrame, cell: pd.DataFrame) -> pd.DataFrame:
@@ -180,18 +187,23 @@ def _paired(cell: pd.DataFrame, baseline: pd.DataFrame, value: str, keys: list[s
     return both[value] - both[f"{value}_baseline"]
 
 
+def _hits(correctness: pd.DataFrame, places: Mapping[Any, Any], runs: pd.DataFrame) -> pd.DataFrame:
+    """What these runs got right; `places` are the rows of `correctness` of each cell."""
+    cells = runs[CELL].drop_duplicates().itertuples(index=False, name=None)
+    rows = [row for cell in cells for row in places.get(cell, ())]
+    return runs[[*CELL, "seed"]].merge(correctness.iloc[rows], on=[*CELL, "seed"])
+
+
 def _over_objects(
-    correctness: pd.DataFrame, cell: pd.DataFrame, baseline: pd.DataFrame
+    cell: pd.DataFrame, own: pd.DataFrame, baseline: pd.DataFrame
 ) -> dict[str, float]:
-    own = cell[[*CELL, "seed"]].merge(correctness, on=[*CELL, "seed"])
     if own["seed"].nunique() != len(cell):
         raise ReportError(
             f"the predictions lack seeds of the cell {cell['cell'].iloc[0]}; "
             "collect them from the same cells as the metrics"
         )
-    other = baseline[[*CELL, "seed"]].merge(correctness, on=[*CELL, "seed"])
     keys = ["seed", "object_id"]
-    both = own.merge(other, on=keys, suffixes=("", "_baseline"))
+    both = own.merge(baseline, on=keys, suffixes=("", "_baseline"))
     both["correct"] = both["correct"] - both["correct_baseline"]
     return {
         "objects_ci95": mean_over_objects(own).half_width,

@@ -7,10 +7,21 @@ import pandas as pd
 
 from weightspace.report.labels import display_name, varying
 
-__all__ = ["accuracy", "difference", "half_width", "identity", "intervals"]
+__all__ = [
+    "accuracy",
+    "best_updates",
+    "difference",
+    "half_width",
+    "identity",
+    "improving",
+    "intervals",
+]
 
 NAMES = ["study", "dataset"]
 HEADINGS = {"train_inrs": "networks", "budget": "× updates"}
+IMPROVING = (
+    " †: the last update was the best one of at least one seed: training was still improving."
+)
 
 
 def identity(frame: pd.DataFrame, *, scheme: bool = True, also: Iterable[str] = ()) -> pd.DataFrame:
@@ -19,18 +30,20 @@ def identity(frame: pd.DataFrame, *, scheme: bool = True, also: Iterable[str] = 
     Args:
         frame: as `summary` or `comparison` return.
         scheme: whether there is a column for the scheme.
-        also: further counts to show: train_inrs, or a budget that is the same for all.
+        also: what else to show: train_inrs, or names and a budget that are the same for all.
 
     Returns:
         A table of texts with the rows of `frame`.
     """
     words = pd.DataFrame(index=frame.index)
-    for key in varying(frame, NAMES):
+    shown = [*also, *varying(frame, [*NAMES, "budget"])]
+    for key in (name for name in NAMES if name in shown):
         words[key] = frame[key].map(display_name)
     words["model"] = frame["model"].map(display_name)
     if scheme:
         words["scheme"] = frame["scheme"].map(display_name)
-    for key in ["views", "objects", *dict.fromkeys([*also, *varying(frame, ["budget"])]), "seeds"]:
+    counts = [key for key in dict.fromkeys(shown) if key not in NAMES]
+    for key in ["views", "objects", *counts, "seeds"]:
         words[HEADINGS.get(key, key)] = frame[key].map("{:,}".format)
     return words
 
@@ -40,6 +53,17 @@ def intervals(frame: pd.DataFrame, value: str, *, signed: bool = False) -> list[
     form = difference if signed else accuracy
     halves = frame[f"{value.removesuffix('_accuracy')}_ci95"]
     return [form(mean, half) for mean, half in zip(frame[value], halves, strict=True)]
+
+
+def best_updates(frame: pd.DataFrame) -> list[str]:
+    """The mean of the selected updates of each row, "†" behind it where training still improved."""
+    marks = frame["improving"].map({True: " †", False: ""})
+    return [f"{n:,.0f}{mark}" for n, mark in zip(frame["best_update"], marks, strict=True)]
+
+
+def improving(frame: pd.DataFrame) -> str:
+    """What the mark of `best_updates` says, for the note of a table; nothing without a mark."""
+    return IMPROVING if frame["improving"].any() else ""
 
 
 def accuracy(mean: float, half: float) -> str:

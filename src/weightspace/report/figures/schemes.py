@@ -34,15 +34,15 @@ def schemes_figure(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) 
     """Draw the test accuracy of every scheme: the mean, the interval and each seed.
 
     Rows are grouped by setting (views, objects); the dashed line of a group is its scheme
-    "none". With one seed there is no whisker. All runs have the same number of updates: those
-    with a longer budget are left to the table.
+    "none". With one seed there is no whisker. The runs of a setting and model have the same
+    number of updates: those with a longer budget are left to the table.
 
     Args:
         runs: as `collect_runs` returns.
         correctness: as `collect_correctness` returns; adds the intervals over test objects.
 
     Returns:
-        The figure; a row of panels per dataset, in it a panel per model.
+        The figure; a row of panels per dataset, in it a panel per model that it has.
     """
     runs = with_labels(shortest_budget(runs), ["study"])
     table = with_labels(comparison(runs, correctness), ["study"])
@@ -67,11 +67,14 @@ def schemes_figure(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) 
 def _draw_dataset(
     panels: Any, table: pd.DataFrame, runs: pd.DataFrame, rows: Rows, palette: dict[str, str]
 ) -> None:
-    """The panels of one dataset, one per model."""
+    """The panels of one dataset, one per model that it has."""
     chance = chance_level(runs)
     limits = accuracy_limits(table, ["test_accuracy"], chance)
-    for axes, (series, colour) in zip(panels, palette.items(), strict=True):
-        own = table[table["series"] == series]
+    present = list(table["series"].unique())
+    for axes in panels[len(present) :]:
+        axes.remove()
+    for axes, series in zip(panels, present, strict=False):
+        own, colour = table[table["series"] == series], palette[series]
         _draw_baselines(axes, own, rows)
         _draw_cells(axes, own, runs[runs["series"] == series], rows, colour)
         draw_chance(axes, chance, "x")
