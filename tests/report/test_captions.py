@@ -25,6 +25,20 @@ def test_caption_renders_and_is_valid(path):
     assert len(html) > 100 and "{{" not in html
 
 
+def test_the_study_lists_the_datasets_that_its_experiments_use():
+    template = Environment(undefined=StrictUndefined).from_string(
+        (ROOT / "workflow" / "report" / "workflow.rst").read_text()
+    )
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["datasets"] = {name: {"source": name} for name in ("mnist", "unused", "cifar10")}
+    config["experiments"] = {"views": [{"datasets": ["cifar10"]}, {"datasets": ["mnist"]}]}
+    text = template.render(snakemake=SimpleNamespace(config=config))
+    assert text.startswith("Study **") and "Datasets: mnist, cifar10. " in text
+    config["experiments"]["schemes"] = [{"datasets": None}, {}]  # all of them
+    text = template.render(snakemake=SimpleNamespace(config=config))
+    assert "Datasets: mnist, unused, cifar10. " in text
+
+
 def test_there_is_a_caption_for_every_result():
     captions = {path.stem for path in CAPTIONS}
     assert captions >= {"workflow", "runs", "fit_quality", "fit_quality_table", "gallery"}
