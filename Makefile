@@ -1,4 +1,4 @@
-# make results   regenerate every result of config.yaml (CONFIG=workflow/configs/x.yaml for another experiment)
+# make results   regenerate every result of config.yaml (CONFIG=workflow/configs/x.yaml for another study)
 # make test      run the tests      make lint   static checks      make bench   benchmarks
 # Each makes .venv from requirements.lock first if it is missing or older than the lock.
 PYTHON ?= python3

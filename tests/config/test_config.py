@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 import yaml
 
+from weightspace.config.checks import PIXEL_MODELS as PIXEL_KINDS
 from weightspace.config.models import ModelConfig
 from weightspace.config.study import ConfigError, load_config
 from weightspace.models import MODELS, PIXEL_MODELS
@@ -31,7 +32,8 @@ def edited(path, value):
 def test_the_default_config_has_a_cell_for_every_scheme_and_model():
     config = load_config(DEFAULT)
     one_view = {(c.model, c.scheme) for c in config.cells_of("schemes").values() if c.views == 1}
-    assert one_view == {(m, s) for m in ("mlp", "dws") for s in config.schemes}
+    assert {model for model, _ in one_view} == {"mlp", "dws"}
+    assert len(one_view) == 2 * 8
     assert {c.views for c in config.all_cells().values() if c.scheme == "none"} == {1, 4}
     assert len(config.train.seeds) >= 2
 
@@ -133,7 +135,7 @@ BAD = {
     "unknown dataset of a block": (
         "experiments.views.0.datasets",
         ["mnits"],
-        ["views.0", "dataset 'mnits'", "valid: fashion_mnist"],
+        ["views.0", "dataset 'mnits'", "valid: fashion_mnist, tiny"],
     ),
     "nothing to compare": ("experiments.views.0.schemes", [], ["needs schemes"]),
     "more objects than trained on": ("experiments.views.0.objects", [9999], ["1500 training"]),
@@ -147,6 +149,23 @@ BAD = {
         "experiments.views.0.sweeps",
         {"gaussian_noise": {"scael": [0.1]}},
         ["sweeps", "did you mean 'scale'"],
+    ),
+    "a sweep with a value twice": (
+        "experiments.views.0.sweeps",
+        {"gaussian_noise": {"scale": [0.1, 0.1]}},
+        ["scale lists 0.1 twice"],
+    ),
+    "no values": ("experiments.views.0.sweeps", {"rotate": {}}, ["sweeps.rotate"]),
+    "no datasets": ("experiments.views.0.datasets", [], ["views.0.datasets"]),
+    "strength of other schemes": (
+        "experiments.strength",
+        [{"models": ["dws"], "schemes": ["sign_flip"], "sweeps": {"rotate": {"max_angle": [5]}}}],
+        ["strength.0", "no other scheme than none"],
+    ),
+    "more pairs than objects": (
+        "experiments.contrastive",
+        [{"models": ["dws"], "schemes": ["sign_flip"], "datasets": ["tiny"]}],
+        ["pretraining.batch_size is 64", "tiny has only 20"],
     ),
     "a fit that cannot be": (
         "datasets.fashion_mnist.fit",
@@ -164,8 +183,10 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_config_is_refused_with_the_key_and_the_nearest_valid_one(case):
     path, value, expected = BAD[case]
+    raw = edited(path, value)
+    raw["datasets"]["tiny"] = {"source": "fashion_mnist_subset", "train": 20, "val": 10, "test": 10}
     with pytest.raises(ConfigError) as caught:
-        load_config(edited(path, value))
+        load_config(raw)
     for part in expected:
         assert part in str(caught.value)
 
@@ -201,6 +222,7 @@ def test_models_of_the_config_are_those_of_the_package():
     sections = get_args(get_args(ModelConfig)[0])
     found = {s.model_fields["kind"].annotation.__args__[0]: s for s in sections}
     constructors = MODELS | PIXEL_MODELS
+    assert set(PIXEL_KINDS) == set(PIXEL_MODELS)
     assert found.keys() == constructors.keys()
     for kind, section in found.items():
         parameters = inspect.signature(constructors[kind].__init__).parameters
@@ -258,3 +280,52 @@ def test_only_datasets_that_are_used_are_fitted():
         for block in blocks:
             block["datasets"] = ["fashion_mnist"]
     assert load_config(raw).used_datasets() == ["fashion_mnist"]
+
+
+def test_all_objects_and_their_number_are_one_cell():
+    raw = edited("experiments.views.0.objects", [1500])
+    config = load_config(raw)
+    assert set(config.cells_of("views")) <= set(config.cells_of("overfitting"))
+    assert {cell.objects for cell in config.cells_of("views").values()} == {None}
+    raw = edited("experiments.views.0.objects", [1500, None])
+    with pytest.raises(ConfigError, match="listed twice"):
+        load_config(raw)
+
+
+def imported():
+    """A study of imported networks alone."""
+    raw = edited("datasets.theirs", {"source": "inrs", "path": "theirs.h5"})
+    block = {"datasets": ["theirs"], "models": ["dws"], "schemes": ["none"], "views": [7]}
+    raw["experiments"] = {"views": [block]}
+    return raw
+
+
+def test_imported_networks_need_no_pictures():
+    config = load_config(imported())
+    assert config.used_datasets() == ["theirs"]
+    assert config.fitted_datasets() == []
+    cell = config.resolve("theirs-dws-none-7views")
+    assert (cell["fit"], cell["train_views"]) == (None, None)
+
+
+@pytest.mark.parametrize("raw", [DEFAULT, imported()])
+def test_the_recorded_config_gives_the_same_study(raw):
+    config = load_config(raw)
+    assert load_config(config.model_dump()) == config
+
+
+def test_pictures_that_only_pixel_models_read_are_not_fitted():
+    raw = edited("experiments.views", [])
+    raw["experiments"] = {"overfitting": [{"models": ["pixel_cnn"], "schemes": ["none"]}]}
+    config = load_config(raw)
+    assert config.fitted_datasets() == []
+    # so settings of the fit do not train it again
+    assert config.resolve("fashion_mnist-pixel_cnn-none-1views")["fit"] is None
+
+
+def test_many_cells_stay_cheap():
+    raw = edited("experiments.views.0.objects", list(range(10, 1500)))
+    config = load_config(raw)
+    cells = config.all_cells()
+    assert len(cells) > 5000
+    assert config.all_cells() is cells  # not built again for each of them

@@ -18,7 +18,7 @@ TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
 CELLS = CONFIG.all_cells()
 DATASETS = CONFIG.used_datasets()
-FITTED = [name for name in DATASETS if CONFIG.datasets[name].source != "inrs"]
+FITTED = CONFIG.fitted_datasets()
 
 
 wildcard_constraints:

@@ -29,8 +29,12 @@ def pictures_of(dataset):
     """What has to be there before the objects of a dataset can be chosen."""
     chosen = CONFIG.datasets[dataset]
     if chosen.source == "folder":
-        return chosen.path
-    return f"{DOWNLOADS}/{chosen.source}.complete" if needs_directory(chosen.source) else []
+        return ancient(chosen.path)  # `state_of` tells whether its pictures changed
+    return (
+        f"{DOWNLOADS}/{chosen.source}.complete"
+        if needs_directory(chosen.source)
+        else []
+    )
 
 
 def state_of(dataset):

@@ -27,11 +27,11 @@ rule assemble:
 
 def inrs_of(dataset):
     """The file of the INRs of a dataset."""
-    if dataset not in FITTED:
+    if CONFIG.datasets[dataset].source == "inrs":
         return CONFIG.datasets[dataset].path
     return rules.assemble.output.inrs.format(dataset=dataset)
 
 
 rule dataset:
     input:
-        [inrs_of(dataset) for dataset in DATASETS],
+        [inrs_of(dataset) for dataset in FITTED],

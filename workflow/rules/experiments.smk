@@ -24,9 +24,19 @@ rule overfitting_results:
         metrics=files_of("overfitting", "metrics"),
         histories=files_of("overfitting", "history"),
     output:
-        png=captioned(f"{FIGURES}/overfitting.png", "overfitting", "Figures", "learning curves of weights and raw data"),
+        png=captioned(
+            f"{FIGURES}/overfitting.png",
+            "overfitting",
+            "Figures",
+            "learning curves of weights and raw data",
+        ),
         pdf=f"{FIGURES}/overfitting.pdf",
-        csv=captioned(f"{TABLES}/overfitting.csv", "overfitting_table", "Tables", "learning curves of weights and raw data"),
+        csv=captioned(
+            f"{TABLES}/overfitting.csv",
+            "overfitting_table",
+            "Tables",
+            "learning curves of weights and raw data",
+        ),
         md=f"{TABLES}/overfitting.md",
     log:
         f"{RESULTS}/logs/overfitting.log",
@@ -54,9 +64,13 @@ rule views_results:
     input:
         metrics=files_of("views", "metrics"),
     output:
-        png=captioned(f"{FIGURES}/views.png", "views", "Figures", "accuracy against views"),
+        png=captioned(
+            f"{FIGURES}/views.png", "views", "Figures", "accuracy against views"
+        ),
         pdf=f"{FIGURES}/views.pdf",
-        csv=captioned(f"{TABLES}/views.csv", "views_table", "Tables", "accuracy against views"),
+        csv=captioned(
+            f"{TABLES}/views.csv", "views_table", "Tables", "accuracy against views"
+        ),
         md=f"{TABLES}/views.md",
     log:
         f"{RESULTS}/logs/views.log",
@@ -85,9 +99,13 @@ rule schemes_results:
         metrics=files_of("schemes", "metrics"),
         predictions=files_of("schemes", "predictions"),
     output:
-        png=captioned(f"{FIGURES}/schemes.png", "schemes", "Figures", "schemes compared"),
+        png=captioned(
+            f"{FIGURES}/schemes.png", "schemes", "Figures", "schemes compared"
+        ),
         pdf=f"{FIGURES}/schemes.pdf",
-        csv=captioned(f"{TABLES}/schemes.csv", "schemes_table", "Tables", "schemes compared"),
+        csv=captioned(
+            f"{TABLES}/schemes.csv", "schemes_table", "Tables", "schemes compared"
+        ),
         md=f"{TABLES}/schemes.md",
         tex=f"{TABLES}/schemes.tex",
     log:
@@ -117,9 +135,19 @@ rule equivalence_results:
         metrics=files_of("equivalence", "metrics"),
         predictions=files_of("equivalence", "predictions"),
     output:
-        png=captioned(f"{FIGURES}/equivalence.png", "equivalence", "Figures", "worth how much more data"),
+        png=captioned(
+            f"{FIGURES}/equivalence.png",
+            "equivalence",
+            "Figures",
+            "worth how much more data",
+        ),
         pdf=f"{FIGURES}/equivalence.pdf",
-        csv=captioned(f"{TABLES}/equivalence.csv", "equivalence_table", "Tables", "worth how much more data"),
+        csv=captioned(
+            f"{TABLES}/equivalence.csv",
+            "equivalence_table",
+            "Tables",
+            "worth how much more data",
+        ),
         md=f"{TABLES}/equivalence.md",
     log:
         f"{RESULTS}/logs/equivalence.log",
@@ -147,9 +175,19 @@ rule strength_results:
     input:
         metrics=files_of("strength", "metrics"),
     output:
-        png=captioned(f"{FIGURES}/strength.png", "strength", "Figures", "accuracy against strength"),
+        png=captioned(
+            f"{FIGURES}/strength.png",
+            "strength",
+            "Figures",
+            "accuracy against strength",
+        ),
         pdf=f"{FIGURES}/strength.pdf",
-        csv=captioned(f"{TABLES}/strength.csv", "strength_table", "Tables", "accuracy against strength"),
+        csv=captioned(
+            f"{TABLES}/strength.csv",
+            "strength_table",
+            "Tables",
+            "accuracy against strength",
+        ),
         md=f"{TABLES}/strength.md",
     log:
         f"{RESULTS}/logs/strength.log",

@@ -16,7 +16,8 @@ rule fit_shard:
     resources:
         mem_mb=lambda wildcards: (
             2000
-            + CONFIG.dataset_mb(wildcards.dataset) // CONFIG.n_shards(wildcards.dataset)
+            + CONFIG.dataset_mb(wildcards.dataset)
+            // CONFIG.n_shards(wildcards.dataset)
         ),
         gpu=int(CONFIG.fit.device == "cuda"),
         runtime=120,

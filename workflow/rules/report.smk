@@ -112,9 +112,17 @@ rule html_report:
     input:
         config=rules.config_record.output[0],
         parts=[
-            rules.runs_table.output,
-            [rules.fit_quality.output[i].format(dataset=d) for d in FITTED for i in range(3)],
-            [rules.gallery_figure.output[i].format(dataset=d) for d in FITTED for i in range(2)],
+            rules.runs_table.output if CELLS else [],
+            [
+                rules.fit_quality.output[i].format(dataset=d)
+                for d in FITTED
+                for i in range(3)
+            ],
+            [
+                rules.gallery_figure.output[i].format(dataset=d)
+                for d in FITTED
+                for i in range(2)
+            ],
             [results_of(experiment) for experiment in CONFIGURED],
         ],
         captions=sorted(Path(workflow.basedir, "workflow/report").glob("*.rst")),

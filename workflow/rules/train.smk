@@ -36,7 +36,9 @@ rule train_cell:
             2000 + 3 * CONFIG.dataset_mb(CELLS[wildcards.cell].dataset)
         ),
         gpu=int(CONFIG.train.device == "cuda"),
-        runtime=240,
+        runtime=lambda wildcards: CONFIG.minutes(
+            CONFIG.train.updates * CELLS[wildcards.cell].budget
+        ),
     params:
         cell=lambda wildcards: CONFIG.resolve(wildcards.cell),
         code=fingerprint("train_cell.py"),

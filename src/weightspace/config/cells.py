@@ -1,10 +1,12 @@
 """The sections of the experiments: which cells each of them compares."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from weightspace.config.contrastive import ContrastiveCellsConfig
+from weightspace.config.data import DatasetConfig
 from weightspace.config.types import Count, Strict
 
 __all__ = [
@@ -14,11 +16,13 @@ __all__ = [
     "CellsConfig",
     "ExperimentsConfig",
     "Sweep",
+    "expand",
     "sweep_schemes",
 ]
 
 # Augmentation, its parameter, the values of that parameter.
-Sweeps = dict[str, dict[str, Annotated[list[float], Field(min_length=1)]]]
+Values = Annotated[list[int | float], Field(min_length=1)]
+Sweeps = dict[str, Annotated[dict[str, Values], Field(min_length=1)]]
 
 
 class Cell(Strict):
@@ -47,7 +51,7 @@ class Sweep(Strict):
 
     augmentation: str
     parameter: str
-    value: float
+    value: int | float
 
 
 class CellsConfig(Strict):
@@ -57,7 +61,7 @@ class CellsConfig(Strict):
     scheme of one augmentation for every value of one of its parameters.
     """
 
-    datasets: list[str] | None = None
+    datasets: Annotated[list[str], Field(min_length=1)] | None = None
     models: list[str] = Field(min_length=1)
     schemes: list[str] = Field(default_factory=list)
     sweeps: Sweeps = Field(default_factory=dict)
@@ -70,25 +74,6 @@ class CellsConfig(Strict):
         if not self.schemes and not self.sweeps:
             raise ValueError("a block of cells needs schemes, or sweeps")
         return self
-
-    def cells(self, datasets: list[str]) -> list[Cell]:
-        """Expand the block; `datasets` are those of the study."""
-        return [
-            Cell(
-                dataset=dataset,
-                model=model,
-                scheme=scheme,
-                views=views,
-                objects=objects,
-                budget=budget,
-            )
-            for dataset in (datasets if self.datasets is None else self.datasets)
-            for model in self.models
-            for budget in self.budget
-            for objects in self.objects
-            for views in self.views
-            for scheme in (*self.schemes, *sweep_schemes(self.sweeps))
-        ]
 
 
 class ExperimentsConfig(Strict):
@@ -108,13 +93,41 @@ SUPERVISED = tuple(name for name in EXPERIMENTS if name != "contrastive")
 
 
 def sweep_schemes(sweeps: Sweeps) -> dict[str, Sweep]:
-    """The derived schemes of a sweep by name, e.g. `gaussian_noise_scale_0_32`."""
+    """The derived schemes of a sweep by name, e.g. `gaussian_noise_scale_0_32`.
+
+    Raises:
+        ValueError: if a value is listed twice.
+    """
     found = {}
     for augmentation, parameters in sweeps.items():
         for parameter, values in parameters.items():
             for value in values:
-                text = f"{value:g}".replace(".", "_").replace("-", "m")
-                found[f"{augmentation}_{parameter}_{text}"] = Sweep(
-                    augmentation=augmentation, parameter=parameter, value=value
-                )
+                text = repr(value).replace(".", "_").replace("-", "m").replace("+", "")
+                name = f"{augmentation}_{parameter}_{text}"
+                if name in found:
+                    raise ValueError(f"sweeps.{augmentation}.{parameter} lists {value} twice")
+                found[name] = Sweep(augmentation=augmentation, parameter=parameter, value=value)
     return found
+
+
+def expand(block: CellsConfig, datasets: Mapping[str, DatasetConfig]) -> list[Cell]:
+    """The cells of a block; `datasets` are those of the study.
+
+    A number of objects that is all there are becomes None, so that a cell has one name.
+    """
+    return [
+        Cell(
+            dataset=dataset,
+            model=model,
+            scheme=scheme,
+            views=views,
+            objects=None if objects == datasets[dataset].train else objects,
+            budget=budget,
+        )
+        for dataset in (datasets if block.datasets is None else block.datasets)
+        for model in block.models
+        for budget in block.budget
+        for objects in block.objects
+        for views in block.views
+        for scheme in (*block.schemes, *sweep_schemes(block.sweeps))
+    ]

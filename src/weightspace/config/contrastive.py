@@ -38,7 +38,7 @@ class ContrastiveCellsConfig(Strict):
     may have no mix, no label smoothing and no reference.
     """
 
-    datasets: list[str] | None = None
+    datasets: Annotated[list[str], Field(min_length=1)] | None = None
     models: list[str] = Field(min_length=1)
     schemes: list[str] = Field(min_length=1)
     pairs: list[Pairs] = Field(default=["augmented"], min_length=1)

@@ -55,7 +55,9 @@ class DatasetConfig(Strict):
 
     @field_validator("train", "val", "test")
     @classmethod
-    def _one_of_each_class(cls, n: int, info: Any) -> int:
+    def _one_of_each_class(cls, n: int | None, info: Any) -> int | None:
+        if n is None:
+            return n
         sizes = CLASS_SIZES.get(info.data.get("source", ""), {"training": ()})["training"]
         if n < len(sizes):
             raise ValueError(

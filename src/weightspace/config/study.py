@@ -3,7 +3,8 @@
 This package imports no torch, because the Snakefile imports it at every parse.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,16 @@ from weightspace.config.cells import (
     EXPERIMENTS,
     SUPERVISED,
     Cell,
-    CellsConfig,
     ExperimentsConfig,
     Sweep,
+    expand,
     sweep_schemes,
 )
-from weightspace.config.contrastive import (
-    ContrastiveCell,
-    ContrastiveCellsConfig,
-    ContrastiveConfig,
-)
+from weightspace.config.checks import PIXEL_MODELS, check_block, derived_scheme, merged_fit
+from weightspace.config.contrastive import ContrastiveCell, ContrastiveConfig
 from weightspace.config.data import DatasetConfig
 from weightspace.config.fit import FitConfig
-from weightspace.config.messages import describe, nearest
+from weightspace.config.messages import describe
 from weightspace.config.models import ModelConfig
 from weightspace.config.train import TrainConfig
 from weightspace.config.types import Name, Strict
@@ -36,9 +34,6 @@ __all__ = ["Config", "ConfigError", "load_config"]
 
 # Folders of results/ that belong to no study.
 RESERVED = ("bench", "downloads", "reference")
-
-PIXEL_MODELS = ("pixel_cnn", "pixel_mlp")
-"""Kinds of models that read the pictures themselves."""
 
 
 class ConfigError(ValueError):
@@ -70,7 +65,7 @@ class Config(Strict):
         for name, dataset in datasets.items():
             if "fit" in info.data:
                 try:
-                    _merged(info.data["fit"], dataset.fit)
+                    merged_fit(info.data["fit"], dataset.fit)
                 except ValidationError as error:
                     problem = describe(error.errors()[0]).removeprefix("top level: ")
                     raise ValueError(f"{name}.fit: {problem}") from None
@@ -94,39 +89,62 @@ class Config(Strict):
             cells = []
             for i, block in enumerate(getattr(experiments, name)):
                 try:
-                    _check_block(block, info.data)
+                    check_block(name, block, info.data)
                 except ValueError as error:
                     raise ValueError(f"{name}.{i}: {error}") from None
-                own = [cell.name for cell in block.cells(list(info.data["datasets"]))]
-                # Blocks of pre-training share the cells from scratch.
-                cells += own if name != "contrastive" else []
+                if name == "contrastive":  # its blocks share the cells from scratch
+                    continue
+                cells += [cell.name for cell in expand(block, info.data["datasets"])]
             if len(set(cells)) < len(cells):
                 twice = next(cell for cell in cells if cells.count(cell) > 1)
                 raise ValueError(f"{name}: the cell {twice} is listed twice")
         return experiments
 
-    def cells_of(self, experiment: str) -> dict[str, Cell]:
-        """Return the cells of a supervised experiment by name, in the order of the config."""
-        blocks = getattr(self.experiments, experiment)
-        return {c.name: c for block in blocks for c in block.cells(list(self.datasets))}
+    @cached_property
+    def _cells(self) -> dict[str, dict[str, Cell]]:
+        """The cells of each supervised experiment by name."""
+        return {
+            name: {
+                cell.name: cell
+                for block in getattr(self.experiments, name)
+                for cell in expand(block, self.datasets)
+            }
+            for name in SUPERVISED
+        }
 
-    def all_cells(self) -> dict[str, Cell]:
-        """Return the cells of all experiments by name."""
-        return {k: c for name in SUPERVISED for k, c in self.cells_of(name).items()}
+    @cached_property
+    def _all_cells(self) -> dict[str, Cell]:
+        return {k: c for cells in self._cells.values() for k, c in cells.items()}
 
-    def contrastive_cells(self) -> dict[str, ContrastiveCell]:
-        """Return the cells of contrastive pre-training by name, each with those from scratch."""
+    @cached_property
+    def _contrastive_cells(self) -> dict[str, ContrastiveCell]:
         blocks = self.experiments.contrastive
         return {c.name: c for block in blocks for c in block.cells(list(self.datasets))}
 
-    def sweeps(self) -> dict[str, Sweep]:
-        """Return the schemes that are derived from sweeps, by name."""
+    @cached_property
+    def _sweeps(self) -> dict[str, Sweep]:
         blocks = [b for name in SUPERVISED for b in getattr(self.experiments, name)]
         return {k: s for block in blocks for k, s in sweep_schemes(block.sweeps).items()}
 
+    def cells_of(self, experiment: str) -> dict[str, Cell]:
+        """Return the cells of a supervised experiment by name, in the order of the config."""
+        return self._cells[experiment]
+
+    def all_cells(self) -> dict[str, Cell]:
+        """Return the cells of all supervised experiments by name."""
+        return self._all_cells
+
+    def contrastive_cells(self) -> dict[str, ContrastiveCell]:
+        """Return the cells of contrastive pre-training by name, each with those from scratch."""
+        return self._contrastive_cells
+
+    def sweeps(self) -> dict[str, Sweep]:
+        """Return the schemes that are derived from sweeps, by name."""
+        return self._sweeps
+
     def scheme(self, name: str) -> SchemeConfig:
         """Return a scheme, listed or derived from a sweep."""
-        return self.schemes[name] if name in self.schemes else _derived(self.sweeps()[name])
+        return self.schemes[name] if name in self.schemes else derived_scheme(self.sweeps()[name])
 
     def reads_pixels(self, cell: Cell) -> bool:
         """Return whether the model of a cell reads the pictures, not the networks."""
@@ -138,9 +156,15 @@ class Config(Strict):
         used = {cell.dataset for cell in cells}
         return [name for name in self.datasets if name in used]
 
+    def fitted_datasets(self) -> list[str]:
+        """Return the datasets whose pictures some cell needs as networks."""
+        cells = [c for c in self.all_cells().values() if not self.reads_pixels(c)]
+        used = {cell.dataset for cell in (*cells, *self.contrastive_cells().values())}
+        return [name for name, d in self.datasets.items() if name in used and d.source != "inrs"]
+
     def fit_of(self, dataset: str) -> FitConfig:
         """Return the settings of the fits of a dataset."""
-        return _merged(self.fit, self.datasets[dataset].fit)
+        return merged_fit(self.fit, self.datasets[dataset].fit)
 
     def resolve(self, cell_name: str) -> dict[str, Any]:
         """Return all that decides the results of one cell, given its dataset."""
@@ -149,9 +173,10 @@ class Config(Strict):
         train = self.train.model_dump()
         train |= {key: train[key] * cell.budget for key in ("updates", "evaluate_every")}
         train |= {key: settings.pop(key) for key in ("lr", "weight_decay")}
+        pixels = self.reads_pixels(cell)
         return {
-            **self._origin(cell),
-            "inputs": "pixels" if self.reads_pixels(cell) else "weights",
+            **self._origin(cell, fitted=not pixels),
+            "inputs": "pixels" if pixels else "weights",
             "train": train,
             "scheme_settings": self.scheme(cell.scheme).model_dump(),
             "model_settings": settings,
@@ -172,18 +197,24 @@ class Config(Strict):
             **self.contrastive.resolve(**optimiser),
         }
 
-    def _origin(self, cell: Cell | ContrastiveCell) -> dict[str, Any]:
-        """What a cell is and what its networks are made from."""
+    def _origin(self, cell: Cell | ContrastiveCell, *, fitted: bool = True) -> dict[str, Any]:
+        """What a cell is and what its examples are made from."""
         chosen, fit = self.datasets[cell.dataset], self.fit_of(cell.dataset)
+        fitted = fitted and chosen.source != "inrs"
         return {
             "study": self.study,
             "cell": cell.name,
             **cell.model_dump(),
             "source": chosen.source,
-            "train_views": None if chosen.source == "inrs" else fit.views.train,
+            "train_views": fit.views.train if fitted else None,
             "data": chosen.model_dump(exclude={"fit"}),
-            "fit": fit.model_dump(exclude={"shard_size"}),
+            "fit": fit.model_dump(exclude={"shard_size"}) if fitted else None,
         }
+
+    def minutes(self, updates: int) -> int:
+        """Return a generous bound on the run time of a job that makes `updates` for each seed."""
+        seconds = 0.2 * updates * len(self.train.seeds)  # a matching of 256 pairs on one core
+        return 60 + round(seconds / 60)
 
     def n_objects(self, dataset: str) -> int:
         """Return the number of objects of a dataset over all splits."""
@@ -215,82 +246,3 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         problems = "\n".join(f"  {describe(e)}" for e in error.errors())
         raise ConfigError(f"the config cannot be run:\n{problems}") from None
-
-
-def _merged(fit: FitConfig, changes: Mapping[str, Any]) -> FitConfig:
-    """The settings of `fit` with those of one dataset in their place."""
-    merged = {**fit.model_dump(), **changes}
-    if isinstance(changes.get("views"), Mapping):
-        merged["views"] = {**fit.views.model_dump(), **changes["views"]}
-    return FitConfig.model_validate(merged)
-
-
-def _derived(sweep: Sweep) -> SchemeConfig:
-    step = {"kind": sweep.augmentation, sweep.parameter: sweep.value}
-    return SchemeConfig.model_validate({"augment": [step]})
-
-
-def _check_block(block: CellsConfig | ContrastiveCellsConfig, known: Mapping[str, Any]) -> None:
-    """Refuse unknown names, and what the data or the model cannot give."""
-    datasets = list(known["datasets"]) if block.datasets is None else block.datasets
-    _refuse_unknown(datasets, known["datasets"], "dataset")
-    _refuse_unknown(block.models, known["models"], "model")
-    _refuse_unknown(block.schemes, known["schemes"], "scheme")
-    for name in datasets:
-        _check_sizes(block, name, known["datasets"][name], known["fit"])
-    pixels = [name for name in block.models if known["models"][name].kind in PIXEL_MODELS]
-    imported = [name for name in datasets if known["datasets"][name].source == "inrs"]
-    if pixels and imported:
-        raise ValueError(f"the model {pixels[0]!r} reads pixels; {imported[0]!r} has none")
-    if isinstance(block, CellsConfig):
-        _check_sweeps(block, known["schemes"])
-        if pixels and (block.schemes != ["none"] or block.sweeps or block.views != [1]):
-            raise ValueError(
-                f"the model {pixels[0]!r} reads pixels, which have no views and no schemes in "
-                "weight space; give it a block of its own with schemes [none] and views [1]"
-            )
-        return
-    if pixels:
-        raise ValueError(f"the model {pixels[0]!r} reads pixels; pre-training is of networks")
-    for name in block.schemes:
-        if known["schemes"][name] != SchemeConfig(augment=known["schemes"][name].augment):
-            raise ValueError(
-                f"the scheme {name!r} has more than augmentations; pre-training has no labels, so "
-                "take a scheme without mix, label smoothing and reference"
-            )
-
-
-def _check_sweeps(block: CellsConfig, schemes: Mapping[str, SchemeConfig]) -> None:
-    for name, sweep in sweep_schemes(block.sweeps).items():
-        if name in schemes:
-            raise ValueError(f"the sweep makes the scheme {name!r}, which is listed too; rename it")
-        try:
-            _derived(sweep)
-        except ValidationError as error:
-            raise ValueError(f"sweeps: {describe(error.errors()[0])}") from None
-
-
-def _check_sizes(
-    block: CellsConfig | ContrastiveCellsConfig, name: str, dataset: DatasetConfig, fit: FitConfig
-) -> None:
-    if dataset.source == "inrs":  # what the file holds is known only when it is read
-        return
-    fitted = _merged(fit, dataset.fit).views.train
-    if max(block.views) > fitted:
-        raise ValueError(
-            f"views {max(block.views)} asked for, but fit.views.train fits only {fitted} views "
-            f"of each training object of {name}; raise it or ask for fewer"
-        )
-    counts = block.objects if isinstance(block, CellsConfig) else []
-    largest = max((n for n in counts if n is not None), default=0)
-    if largest > dataset.n_objects()["train"]:
-        raise ValueError(
-            f"objects {largest} asked for, but {name} has {dataset.train} training objects; "
-            "raise its train or ask for fewer"
-        )
-
-
-def _refuse_unknown(names: Iterable[str], known: Mapping[str, Any], what: str) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"unknown {what} {name!r}; {nearest(name, known)}")
