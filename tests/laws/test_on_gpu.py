@@ -1,6 +1,5 @@
 """On a GPU: models repeat bit by bit and agree with the CPU; what draws does so purely."""
 
-import os
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from laws import (
 from weightspace.augment import AUGMENTATIONS, MIXES
 from weightspace.augment.build import build_augment, build_mix
 from weightspace.dataset.statistics import Statistics, standardise, tensor_statistics
+from weightspace.device import use_threads
 from weightspace.models import MODELS, edge_attention
 from weightspace.models.build import build_model
 from weightspace.rng import stream
@@ -46,9 +46,8 @@ MIX_CASES |= {
 
 @pytest.fixture(autouse=True)
 def deterministic():
-    """What jobs ask for (weightspace.device), but refusing what cannot repeat."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    """As jobs are; what cannot repeat warns there, and a warning fails a test."""
+    use_threads(torch.get_num_threads())
     yield
     torch.use_deterministic_algorithms(False)
 

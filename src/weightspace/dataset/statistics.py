@@ -72,7 +72,8 @@ def _parts(t: Tensor, rows: Tensor | None) -> Iterator[Tensor]:
 
 
 def _sum(parts: Iterable[Tensor]) -> float:
-    return torch.stack([part.sum(dtype=torch.float64) for part in parts]).sum().item()
+    # Plain numbers: small tensors kept between the large ones would leave gaps in the memory.
+    return sum(part.sum(dtype=torch.float64).item() for part in parts)
 
 
 def standardise(x: Inputs, statistics: Statistics) -> Inputs:

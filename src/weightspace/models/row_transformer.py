@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from weightspace.models.checks import (
     require_dropout,
@@ -15,6 +16,9 @@ from weightspace.models.checks import (
 from weightspace.weights import Weights
 
 __all__ = ["RowTransformer"]
+
+# The first serves CPUs. Left out are those that do not repeat bit by bit on a GPU in float32.
+_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 
 
 class RowTransformer(nn.Module):
@@ -83,4 +87,5 @@ class RowTransformer(nn.Module):
             torch.cat([x, b[..., None]], dim=-1) for x, b in zip(w.weights, w.biases, strict=True)
         ]
         tokens = torch.cat([f(x) for f, x in zip(self.rows, rows, strict=True)], dim=1)
-        return self.head(self.encoder(tokens + self.positions).mean(1))
+        with sdpa_kernel(_ATTENTION):
+            return self.head(self.encoder(tokens + self.positions).mean(1))
