@@ -10,7 +10,8 @@ FOLDER = {"source": "folder", "path": "pictures", "size": [32, 48], "channels": 
 
 
 def check(**settings):
-    return DatasetConfig.model_validate({**COUNTS, **settings})
+    counts = {} if settings["source"] == "inrs" else COUNTS  # networks have their splits
+    return DatasetConfig.model_validate({**counts, **settings})
 
 
 def refused(**settings):
@@ -68,6 +69,12 @@ def test_networks_need_a_path_and_no_size():
     assert "size is a key of source folder alone" in refused(
         source="inrs", path="a.h5", size=[8, 8]
     )
+
+
+@pytest.mark.parametrize("key", ["train", "val", "test"])
+def test_pictures_are_counted_and_networks_are_not(key):
+    assert f"{key} chooses pictures" in refused(source="inrs", path="a.h5", **{key: 20})
+    assert f"{key}: this key is missing" in refused(source="mnist", **{key: None})
 
 
 @pytest.mark.parametrize(
