@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 __all__ = [
     "INK",
@@ -81,7 +81,7 @@ def percent_axis(axes: Axes, which: str) -> None:
     """Label the axis `which` ("x" or "y") of fractions in percent."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=None))  # as many as the ticks need
+    axis.set_major_formatter(lambda x, _: f"{100 * x:g}%")  # as many digits as the ticks need
 
 
 def size_axis(axes: Axes, sizes: Iterable[int]) -> None:
