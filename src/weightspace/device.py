@@ -29,15 +29,12 @@ def device_name(device: torch.device) -> str:
 
 
 def use_threads(threads: int) -> None:
-    """Prepare this process: threads of torch, deterministic algorithms, reuse of freed memory.
+    """Prepare this process: the threads of torch, and deterministic algorithms.
 
-    A given configuration, seed and device type then repeats exactly.
+    A given configuration, seed and device type then repeats exactly; an operation that cannot
+    is an error, which names it.
     """
     # cuBLAS repeats exactly only with a fixed workspace, chosen before its first call.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Freeing one block just under 32 MiB makes glibc keep blocks up to that size for reuse;
-    # returning each buffer of a few MiB to the system costs a third of the speed of DWSNet.
-    block = torch.empty(31 * 2**18)
-    del block
+    torch.use_deterministic_algorithms(True)

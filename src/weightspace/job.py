@@ -44,7 +44,7 @@ def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _reporter(logger: logging.Logger) -> Callable[[int, int], None]:
-    """Log the progress at most every few seconds, and at the end."""
+    """Log the progress at most every few seconds; the end has a line of its own, from `job`."""
     started = last = monotonic()
 
     def report(done: int, total: int) -> None:
