@@ -1,6 +1,7 @@
 """Train a model of networks, or of images, under one scheme from every seed."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from weightspace.memory import keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.cell import train_cell
 from weightspace.train.records import write_records
+from weightspace.train.selection import needed
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -22,7 +24,10 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     keep_freed_memory()
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
-    load = load_image_dataset if cell["inputs"] == "pixels" else load_inr_dataset
+    leaky = (cell["scheme_settings"].get("mix") or {}).get("kind") == "leaky"
+    keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=leaky)
+    networks = partial(load_inr_dataset, keep=keep)
+    load = load_image_dataset if cell["inputs"] == "pixels" else networks
     result = train_cell(
         load(snakemake.input[0]),
         model=cell["model_settings"],

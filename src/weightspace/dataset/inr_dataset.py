@@ -1,13 +1,15 @@
 """The networks of one split as tensors on one device."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from weightspace.dataset.examples import Dataset
-from weightspace.store import InrSet, read_inrs
+from weightspace.store import InrSet, read_columns, read_inrs
 from weightspace.weights import Weights
 
 __all__ = ["InrDataset", "load_inr_dataset"]
@@ -42,13 +44,23 @@ class InrDataset(Dataset):
         }
 
 
-def load_inr_dataset(path: Path | str) -> dict[str, InrDataset]:
+def load_inr_dataset(
+    path: Path | str,
+    *,
+    keep: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None,
+) -> dict[str, InrDataset]:
     """Read an assembled file, one dataset per split that has networks, on the CPU.
+
+    Args:
+        path: the file.
+        keep: given the columns of the file, says of each network whether it is to be read; None
+            reads all.
 
     Raises:
         StoreError: if the file cannot be read.
     """
-    inrs = read_inrs(path)
+    rows = None if keep is None else keep(read_columns(path)).nonzero()[0]
+    inrs = read_inrs(path, rows)
     splits = inrs.columns["split"]
     return {split: _dataset(inrs, split) for split in dict.fromkeys(splits.tolist())}
 

@@ -1,13 +1,14 @@
 """Which examples of the training objects are learnt from, held out, or open to a leak."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from weightspace.dataset.examples import Dataset
 
-__all__ = ["TrainingSelection", "select_training"]
+__all__ = ["TrainingSelection", "needed", "select_training", "subset"]
 
 
 class TrainingSelection(NamedTuple):
@@ -52,3 +53,42 @@ def select_training(
     trained_on = torch.isin(chosen.object_ids, train.object_ids)
     internal = chosen[~open_to_training & trained_on]
     return TrainingSelection(train, internal, lambda: chosen[open_to_training])
+
+
+def needed(
+    columns: Mapping[str, np.ndarray], *, views: int, train_views: int | None, pool: bool
+) -> np.ndarray:
+    """Which networks of a file a cell may ever touch, so that the others need not be read.
+
+    These are the training views, the internal ones, and view 0 of the other splits. The first
+    network of each training object stays too, since `Dataset.select` counts objects by it.
+
+    Args:
+        columns: of the file: split, object_id and view, one entry per network.
+        views: as in `select_training`.
+        train_views: as in `select_training`.
+        pool: whether the pool will be asked for.
+
+    Returns:
+        A mask of the networks.
+    """
+    view = columns["view"]
+    bound = train_views if pool else views
+    keep = np.ones_like(view, bool) if bound is None else view < bound
+    if train_views is not None:
+        keep |= view >= train_views
+    first = np.zeros_like(keep)
+    first[np.unique(columns["object_id"], return_index=True)[1]] = True
+    return np.where(columns["split"] == "train", keep | first, view == 0)
+
+
+def subset(dataset: Dataset, size: int, *, generator: torch.Generator) -> Dataset:
+    """At most `size` examples of `dataset`, drawn without replacement, in their order.
+
+    Args:
+        dataset: the examples to draw from.
+        size: how many to draw; all if there are fewer.
+        generator: the source of the draw, on the CPU.
+    """
+    chosen = torch.randperm(len(dataset), generator=generator)[:size].sort().values
+    return dataset[chosen.to(dataset.device)]
