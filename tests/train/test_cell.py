@@ -11,7 +11,8 @@ from weightspace.models import PIXEL_MODELS
 from weightspace.rng import stream
 from weightspace.train.cell import train_cell
 from weightspace.train.selection import select_training
-from weightspace.train.supervised import DivergedError, predict, scores, train_supervised
+from weightspace.train.steps import DivergedError
+from weightspace.train.supervised import predict, scores, train_supervised
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
@@ -471,3 +472,22 @@ def test_a_seed_that_diverges_loses_no_other(splits, monkeypatch):
     assert result.failed_seeds == {1: "the training loss at update 3 is nan"}
     with pytest.raises(DivergedError, match="every seed failed"):
         train(splits, seeds=[1])
+
+
+def test_a_test_loss_that_is_not_finite_loses_no_other_seed(splits, monkeypatch):
+    # json.dumps would refuse it at the end, and with it all that the cell found.
+    original, left = cell_module.scores, [1]
+
+    def spoiled_once(logits, labels):
+        accuracy, loss = original(logits, labels)
+        return (
+            (accuracy, math.inf) if len(labels) == 6 and left and left.pop() else (accuracy, loss)
+        )
+
+    alone = train(splits, seeds=[1])
+    monkeypatch.setattr(cell_module, "scores", spoiled_once)
+    result = train(splits, seeds=[0, 1])
+    assert content(result, 1) == content(alone, 1)
+    assert list(result.models.states) == [p.seed for p in result.predictions] == [1]
+    assert {row["seed"] for row in result.history} == {1}
+    assert "test loss of update" in result.failed_seeds[0]

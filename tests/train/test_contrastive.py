@@ -12,7 +12,8 @@ from weightspace.models.build import build_model
 from weightspace.rng import stream
 from weightspace.train.contrastive import pretrain, projection_head
 from weightspace.train.nt_xent import nt_xent
-from weightspace.train.supervised import DivergedError, predict
+from weightspace.train.steps import DivergedError
+from weightspace.train.supervised import predict
 
 NOISE = build_augment([{"kind": "gaussian_noise", "scale": 0.2}], omega_0=30.0)
 SETTINGS = {
@@ -168,6 +169,8 @@ def test_a_loss_that_is_not_finite_stops(inrs):
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"warmup": 13}, "warmup is 13"),
         ({"lr": 0.0}, "lr is 0.0"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0"),
     ],
 )
 def test_impossible_settings_are_refused(inrs, settings, message):

@@ -7,11 +7,15 @@ import torch
 
 import weightspace.train.contrastive_cell as cell_module
 import weightspace.train.few_labels as few_labels_module
+from weightspace.dataset.statistics import tensor_statistics
 from weightspace.rng import stream
 from weightspace.train.contrastive import pretrain
 from weightspace.train.contrastive_cell import train_contrastive_cell
-from weightspace.train.few_labels import label_count
-from weightspace.train.supervised import DivergedError, train_supervised
+from weightspace.train.few_labels import label_count, lengthened
+from weightspace.train.frozen_encoder import freeze
+from weightspace.train.linear_probe import UnconvergedError
+from weightspace.train.steps import DivergedError
+from weightspace.train.supervised import train_supervised
 
 MLP = {"kind": "mlp", "width": 8, "depth": 1}
 NOISE = {"augment": [{"kind": "gaussian_noise", "scale": 0.1}]}
@@ -75,7 +79,7 @@ def test_every_protocol_is_judged_with_every_share_of_the_labels(splits):
 def test_without_a_scheme_there_is_no_pre_training(splits):
     result = train(splits, **SCRATCH)
     protocols = [j.run["protocol"] for j in result.judgements[0]]
-    assert protocols == ["untrained_probe"] * 3 + ["scratch"] * 3
+    assert protocols == ["untrained_probe"] * 3 + ["scratch"] * 3 + ["scratch_long"] * 3
     assert result.history == []
 
 
@@ -142,7 +146,7 @@ def test_fine_tuning_and_scratch_share_all_but_the_encoder(splits, spied):
     fine_tuned = spied.copy()
     spied.clear()
     train(splits, **SCRATCH)
-    for tuned, scratch in zip(fine_tuned, spied, strict=True):
+    for tuned, scratch in zip(fine_tuned, spied[:3], strict=True):
         assert tuned[1] == scratch[1]
         assert torch.equal(torch.stack(tuned[3]), torch.stack(scratch[3]))
         for key, value in tuned[0].items():
@@ -172,6 +176,8 @@ def test_labelled_objects_are_nested_balanced_and_drawn_by_the_seed(splits, spie
     fractions = [0.01, 0.25, 0.5, 1.0]
     train(splits, seeds=[0, 1], label_fractions=fractions, **SCRATCH)
     sets = [entry[1] for entry in spied]
+    assert sets[:4] == sets[4:8]
+    sets = sets[:4] + sets[8:12]
     for own in (sets[:4], sets[4:]):
         assert [len(s) for s in own] == [2, 4, 8, 16]
         assert all(a < b for a, b in pairwise(own))
@@ -195,6 +201,45 @@ def test_the_labelled_objects_are_the_same_for_every_number_of_views(splits, spi
 )
 def test_there_is_a_label_of_every_class(fraction, expected):
     assert label_count(fraction, objects=1500, n_classes=10) == expected
+
+
+def test_the_long_scratch_makes_the_updates_of_both(splits, spied):
+    train(splits, **SCRATCH)
+    short, long = spied[:3], spied[3:]
+    assert [len(entry[3]) for entry in short] == [5] * 3
+    assert [len(entry[3]) for entry in long] == [11] * 3
+    for a, b in zip(short, long, strict=True):
+        assert a[1] == b[1]
+        assert all(torch.equal(a[0][k], b[0][k]) for k in a[0])
+        assert torch.equal(torch.stack(a[3]), torch.stack(b[3][:5]))
+
+
+@pytest.mark.parametrize(
+    ("updates", "every", "further", "expected"),
+    [(450, 50, 900, 150), (5, 3, 6, 6), (10, 10, 1, 11), (7, 1, 3, 2), (7, 2, 0, 2)],
+)
+def test_more_updates_have_no_more_evaluations(updates, every, further, expected):
+    settings = {"updates": updates, "evaluate_every": every, "warmup": 4, "lr": 0.1}
+    more = lengthened(settings, further)
+    assert more == {**settings, "updates": updates + further, "evaluate_every": expected}
+    count = math.ceil(updates / every)
+    assert math.ceil((updates + further) / expected) <= count
+
+
+def test_every_training_calibrates_on_the_same_networks(splits, monkeypatch):
+    given = []
+
+    def spy(*arguments, calibrate_on, **settings):
+        given.append(calibrate_on.weights.flatten())
+        return train_supervised(*arguments, calibrate_on=calibrate_on, **settings)
+
+    monkeypatch.setattr(few_labels_module, "train_supervised", spy)
+    train(splits)
+    train(splits, **SCRATCH)
+    assert len(given) == 9 and all(torch.equal(given[0], other) for other in given)
+    assert len(given[0]) == 8  # as many as validation has, though only two objects have a label
+    pool = {tuple(row) for row in splits["train"].select(views=2).weights.flatten().tolist()}
+    assert {tuple(row) for row in given[0].tolist()} <= pool
 
 
 # -- what is never seen ----------------------------------------------------------------------
@@ -320,6 +365,8 @@ def test_learns_a_toy_problem(inrs):
         ({"scheme": {"augment": [{"kind": "rotat"}]}}, "rotat"),
         ({"views": 1, "pairs": "views"}, "each has only one"),
         ({"views": 9}, "9"),
+        ({"pairs": None}, "pairs is None; pre-training needs both"),
+        ({"scheme": None}, "scheme is None and pairs is augmented"),
         ({"l2": []}, "l2 is empty"),
     ],
 )
@@ -365,3 +412,59 @@ def test_embeddings_that_are_not_finite_fail_the_seed(splits, monkeypatch):
     monkeypatch.setattr(cell_module, "pretrain", exploding)
     with pytest.raises(DivergedError, match="embedding of the frozen encoder is not finite"):
         train(splits)
+
+
+def test_a_classifier_that_fails_leaves_the_others_of_its_seed(splits, monkeypatch):
+    def failing(model, train, *arguments, **settings):
+        if len(train) == 16:
+            raise DivergedError("the training loss at update 3 is nan")
+        return train_supervised(model, train, *arguments, **settings)
+
+    whole = {(j.run["protocol"], j.run["label_fraction"]): j for j in train(splits).judgements[0]}
+    monkeypatch.setattr(few_labels_module, "train_supervised", failing)
+    result = train(splits)
+    assert result.failed_seeds == {}
+    (failure,) = result.failures[0]
+    assert (failure.protocol, failure.label_fraction) == ("fine_tune", 0.5)
+    assert failure.reason == "the training loss at update 3 is nan"
+    left = {(j.run["protocol"], j.run["label_fraction"]): j for j in result.judgements[0]}
+    assert left.keys() == whole.keys() - {("fine_tune", 0.5)}
+    assert all(torch.equal(left[k].predictions, whole[k].predictions) for k in left)
+
+
+def test_a_probe_that_does_not_converge_leaves_the_rest(splits, monkeypatch):
+    def stuck(*arguments, **settings):
+        raise UnconvergedError("the gradient is 1")
+
+    monkeypatch.setattr("weightspace.train.frozen_encoder.select_probe", stuck)
+    result = train(splits)
+    assert [f.protocol for f in result.failures[0]] == ["linear_probe"] * 3
+    assert [j.run["protocol"] for j in result.judgements[0]] == ["fine_tune"] * 3
+
+
+def test_a_test_loss_that_is_not_finite_fails_one_classifier(splits, monkeypatch):
+    original, left = few_labels_module.scores, [1]
+
+    def spoiled_once(logits, labels):
+        accuracy, loss = original(logits, labels)
+        return (accuracy, math.nan) if left and left.pop() else (accuracy, loss)
+
+    monkeypatch.setattr(few_labels_module, "scores", spoiled_once)
+    result = train(splits)
+    assert [f.label_fraction for f in result.failures[0]] == [0.01]
+    assert "test loss is nan" in result.failures[0][0].reason
+    assert len(result.judgements[0]) == 5
+
+
+def test_a_collapsed_dimension_is_not_blown_up(inrs):
+    dataset = inrs(32)
+
+    class Collapsed(torch.nn.Module):
+        def forward(self, w):
+            x = w.flatten()
+            return torch.stack([10 + 1e-6 * x[:, 0].sign(), x[:, 1]], dim=1)
+
+    statistics = tensor_statistics(dataset.weights)
+    embedded = freeze(Collapsed(), dataset, statistics, 8)(dataset)
+    assert embedded[:, 0].abs().max() < 1e-5
+    assert embedded[:, 1].std(correction=0).item() == pytest.approx(1.0, rel=1e-4)

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import math
 
@@ -6,6 +7,7 @@ import pytest
 
 from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.contrastive_records import write_contrastive_records
+from weightspace.train.few_labels import Failure
 
 CONFIG = {
     "study": "quickstart",
@@ -60,7 +62,7 @@ def test_metrics_hold_the_agreed_keys(directory, result):
     metrics = json.loads((directory / "metrics.json").read_text())
     assert " ".join(metrics) == (
         "study cell dataset model scheme pairs views objects n_classes config versions commit "
-        "device threads seconds n_parameters failed_seeds runs"
+        "device threads seconds n_parameters failed_seeds failed_runs runs"
     )
     assert {k: metrics[k] for k in META} == META
     assert (metrics["views"], metrics["objects"], metrics["n_classes"]) == (2, 16, 2)
@@ -101,7 +103,9 @@ def test_a_cell_from_scratch_has_the_same_files(splits, tmp_path):
     write_contrastive_records(tmp_path / "cell", result, **{**META, "config": config})
     metrics = json.loads((tmp_path / "cell" / "metrics.json").read_text())
     assert (metrics["scheme"], metrics["pairs"]) == (None, None)
-    assert {run["protocol"] for run in metrics["runs"]} == {"scratch", "untrained_probe"}
+    assert {run["protocol"] for run in metrics["runs"]} == {
+        *("scratch", "scratch_long", "untrained_probe")
+    }
     header = "seed,update,lr,loss,pair_accuracy\n"
     assert (tmp_path / "cell" / "history.csv").read_text() == header
     assert sorted(p.name for p in (tmp_path / "cell").iterdir()) == [
@@ -115,6 +119,21 @@ def test_equal_results_give_equal_bytes(directory, result, tmp_path):
     write_contrastive_records(tmp_path / "again", result, **META)
     for path in directory.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_what_failed_is_named(result, tmp_path):
+    failure = Failure("fine_tune", 0.25, "the loss is nan")
+    changed = dataclasses.replace(result, failures={4: [failure], 2: []})
+    write_contrastive_records(tmp_path / "cell", changed, **META)
+    metrics = json.loads((tmp_path / "cell" / "metrics.json").read_text())
+    assert metrics["failed_runs"] == [
+        {
+            "seed": 4,
+            "protocol": "fine_tune",
+            "label_fraction": 0.25,
+            "reason": "the loss is nan",
+        }
+    ]
 
 
 def test_numbers_json_does_not_have_are_refused(result, tmp_path):

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from weightspace.train import linear_probe
 from weightspace.train.linear_probe import (
     LinearProbe,
+    UnconvergedError,
     fit_linear_probe,
     probe_objective,
     select_probe,
@@ -108,6 +110,13 @@ def test_what_has_no_optimum_is_refused(change, message):
     given = {"x": torch.zeros(3, 2), "labels": torch.zeros(3).long(), "l2": 1.0} | change
     with pytest.raises(ValueError, match=message):
         fit_linear_probe(given["x"], given["labels"], n_classes=2, l2=given["l2"])
+
+
+def test_a_fit_that_stops_early_says_so(monkeypatch):
+    x, labels = task(40)
+    monkeypatch.setattr(linear_probe, "MAX_ITERATIONS", 3)
+    with pytest.raises(UnconvergedError, match=r"l2 = 0.001 has a gradient of .* at most 3 iter"):
+        fit_linear_probe(x, labels, n_classes=3, l2=1e-3)
 
 
 def test_an_empty_grid_is_refused():

@@ -71,6 +71,10 @@ def test_pair_accuracy_counts_who_finds_the_partner():
     assert pair_accuracy(z_a, z_a[torch.tensor([1, 0, 2, 3])]).item() == 0.5
 
 
+def test_equal_embeddings_score_no_better_than_a_guess():
+    assert pair_accuracy(torch.ones(4, 3), torch.ones(4, 3)).item() == 1 / 8
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_a_temperature_that_is_not_positive_is_refused(temperature):
     z = torch.eye(3)

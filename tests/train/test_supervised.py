@@ -9,12 +9,8 @@ from weightspace.dataset.statistics import standardise, tensor_statistics
 from weightspace.rng import stream
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.schedule import warmup_cosine
-from weightspace.train.supervised import (
-    DivergedError,
-    predict,
-    scores,
-    train_supervised,
-)
+from weightspace.train.steps import DivergedError
+from weightspace.train.supervised import predict, scores, train_supervised
 
 SETTINGS = {
     "augment": None,
@@ -81,7 +77,7 @@ def equal_states(a, b):
 
 def test_learns_a_toy_problem(inrs):
     history = fit(Linear(), inrs(128), inrs(16, seed=1), updates=100)
-    assert history.best_val_accuracy == 1.0
+    assert history.best_row["val_accuracy"] == 1.0
     assert history.rows[-1]["train_accuracy"] == 1.0
     assert history.rows[-1]["loss"] < 0.2 < history.rows[0]["loss"]
 
@@ -128,8 +124,8 @@ def test_selects_the_best_state_on_validation(inrs, better_early):
         accuracy, loss = scores(predict(model, val, statistics, 8), val.labels)
         ranks[update] = (accuracy, -loss)
     best = max(ranks, key=lambda u: (ranks[u], -u))
-    assert history.best_update == best
-    assert history.best_val_accuracy == ranks[best][0]
+    assert history.best_row["update"] == best
+    assert history.best_row["val_accuracy"] == ranks[best][0]
     assert equal_states(history.best_state, snapshots[best])
     assert (best < 10) == better_early
 
@@ -142,12 +138,12 @@ def test_ties_in_accuracy_go_to_the_lower_loss(inrs, exchange, expected):
     assert {row["val_accuracy"] for row in history.rows} == {float(not exchange)}
     losses = [row["val_loss"] for row in history.rows]
     assert losses == sorted(losses, reverse=not exchange)
-    assert history.best_update == expected
+    assert history.best_row["update"] == expected
 
 
 def test_full_ties_go_to_the_earlier_state(inrs):
     # Steps far below the rounding of float32 change nothing.
-    assert fit(Linear(), inrs(16), inrs(8), lr=1e-30).best_update == 4
+    assert fit(Linear(), inrs(16), inrs(8), lr=1e-30).best_row["update"] == 4
 
 
 def test_validation_does_not_touch_the_training(inrs):
@@ -292,6 +288,33 @@ def test_weight_decay_and_clipping_reach_the_optimiser(inrs):
     assert norm() != pytest.approx(still, rel=1e-2)
 
 
+class Normed(Linear):
+    """Batch norm before logits that are linear in all weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(17)
+
+    def forward(self, w):
+        return self.linear(self.norm(w.flatten()))
+
+
+def test_batch_norms_are_calibrated_on_what_is_given(inrs):
+    train, val, unlabelled = inrs(4), inrs(16, seed=1), inrs(16, seed=2)
+    statistics = tensor_statistics(train.weights)
+    a, b, c = Normed(), Normed(), Normed()
+    fit(a, train, val)
+    fit(b, train, val, calibrate_on=unlabelled)
+    fit(c, train, val, calibrate_on=relabelled(unlabelled))
+    for model, dataset in ((a, train), (b, unlabelled)):
+        mean = standardise(dataset.weights, statistics).flatten().mean(dim=0)
+        torch.testing.assert_close(model.norm.running_mean, mean)
+    assert equal_states(b.state_dict(), c.state_dict())
+    # Nothing else of the training hears of it.
+    assert torch.equal(a.linear.weight, b.linear.weight)
+    assert torch.equal(a.norm.weight, b.norm.weight)
+
+
 # -- evaluation ------------------------------------------------------------------------------
 
 
@@ -359,6 +382,7 @@ def test_a_diverged_last_step_is_seen_on_validation(inrs):
         ("lr", 0.0, "lr is 0.0"),
         ("lr", math.nan, "lr is nan"),
         ("weight_decay", -0.1, "weight_decay is -0.1"),
+        ("clip_norm", 0.0, "clip_norm is 0.0; it must be positive, or None"),
         ("label_smoothing", 1.0, "label smoothing is 1.0"),
     ],
 )

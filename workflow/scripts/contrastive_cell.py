@@ -1,6 +1,7 @@
 """Pre-train a model without labels from every seed and judge it with few labels."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from weightspace.memory import keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.contrastive_records import write_contrastive_records
+from weightspace.train.selection import needed
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -20,8 +22,9 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
     keep_freed_memory()
     device = choose_device(cell["device"])
+    keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=False)
     result = train_contrastive_cell(
-        load_inr_dataset(snakemake.input[0]),
+        load_inr_dataset(snakemake.input[0], keep=keep),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         **{key: cell[key] for key in ("pairs", "views", "train_views", "seeds")},
@@ -41,3 +44,7 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     )
     for seed, reason in result.failed_seeds.items():
         print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
+    for seed, failures in result.failures.items():
+        for f in failures:
+            name = f"seed {seed}, {f.protocol}, label fraction {f.label_fraction:g}"
+            print(f"{cell['cell']}: {name} has no result: {f.reason}", file=sys.stderr)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from weightspace.weights import Weights
 
-__all__ = ["Statistics", "standardise", "tensor_statistics"]
+__all__ = ["CONSTANT", "Statistics", "standardise", "tensor_statistics"]
 
 Inputs = TypeVar("Inputs", Weights, Tensor)
 
 # Below this share of the mean a deviation is float32 rounding of a constant.
-_CONSTANT = 1e-6
+CONSTANT = 1e-6
 # Entries of a tensor at a time, so that no large tensor is copied.
 _CHUNK = 2**20
 
@@ -62,7 +62,7 @@ def _moments(t: Tensor, rows: Tensor | None) -> tuple[float, float]:
     n = t[0].numel() * len(t if rows is None else rows)
     mean = _sum(_parts(t, rows)) / n
     std = (_sum((part - mean).square() for part in _parts(t, rows)) / n) ** 0.5
-    return mean, 1.0 if std <= _CONSTANT * abs(mean) else std
+    return mean, 1.0 if std <= CONSTANT * abs(mean) else std
 
 
 def _parts(t: Tensor, rows: Tensor | None) -> Iterator[Tensor]:

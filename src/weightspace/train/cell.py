@@ -13,7 +13,8 @@ from weightspace.rng import stream
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
-from weightspace.train.supervised import DivergedError, History, predict, scores, train_supervised
+from weightspace.train.steps import DivergedError, require_finite
+from weightspace.train.supervised import History, predict, scores, train_supervised
 
 __all__ = ["train_cell"]
 
@@ -42,7 +43,9 @@ def train_cell(
 
     A seed fixes the initialisation, the batches and the draws: cells that differ in the scheme
     alone start from the same model and see the same batches, and a seed gives the same run
-    whatever other seeds are trained. The training objects are the same for all seeds.
+    whatever other seeds are trained. The training objects are the same for all seeds. The scores
+    on training examples are of un-augmented ones, at most as many as validation has: those that
+    the batch norms are calibrated on (`History`).
 
     Args:
         datasets: the splits train, val and test, all of networks or all of images; of val and
@@ -67,7 +70,8 @@ def train_cell(
         progress: called after each update with (done, total) over all seeds.
 
     Raises:
-        DivergedError: if the training of every seed diverges; else it is in `failed_seeds`.
+        DivergedError: if the training of every seed diverges, or its loss on test is not finite;
+            one of which this is true is in `failed_seeds`.
         ValueError: if a kind or a split is unknown, a setting is out of its range, or views
             that are held out are to be trained on.
     """
@@ -110,17 +114,19 @@ def train_cell(
                 generator=stream(seed, "train"),
                 progress=_shifted(progress, i * updates, len(seeds) * updates),
             )
+            network.load_state_dict(found.best_state)
+            internal = _accuracy(network, chosen.internal, statistics, batch_size, device)
+            test = datasets["test"].select(views=1).to(device)
+            logits = predict(network, test, statistics, batch_size)
+            test_scores = scores(logits, test.labels)
+            require_finite(test_scores[1], f"the test loss of update {found.best_row['update']}")
         except DivergedError as error:
             failed_seeds[seed] = str(error)
             continue
-        network.load_state_dict(found.best_state)
         models.states[seed] = found.best_state
         history += [{"seed": seed, **row} for row in found.rows]
-        internal = _accuracy(network, chosen.internal, statistics, batch_size, device)
-        test = datasets["test"].select(views=1).to(device)
-        logits = predict(network, test, statistics, batch_size)
         predictions.append(_predictions(seed, test, logits))
-        run = _run(seed, updates, found, scores(logits, test.labels), internal)
+        run = _run(seed, updates, found, test_scores, internal)
         runs.append({**run, "seconds": perf_counter() - run_started})
     if not runs:
         raise DivergedError(f"every seed failed; seed {seeds[0]}: {failed_seeds[seeds[0]]}")
@@ -178,11 +184,11 @@ def _run(
     internal_accuracy: float | None,
 ) -> dict[str, Any]:
     """One row of results: the scores of the selected state."""
-    best = next(row for row in found.rows if row["update"] == found.best_update)
+    best = found.best_row
     return {
         "seed": seed,
         "updates": updates,
-        "best_update": found.best_update,
+        "best_update": best["update"],
         "train_accuracy": best["train_accuracy"],
         "val_accuracy": best["val_accuracy"],
         "val_loss": best["val_loss"],

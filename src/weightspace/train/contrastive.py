@@ -1,6 +1,5 @@
 """Pre-training an encoder without labels: two networks of one object should look alike to it."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,7 @@ from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
 from weightspace.train.nt_xent import nt_xent, pair_accuracy
 from weightspace.train.pairs import PairTable, object_batches
-from weightspace.train.schedule import warmup_cosine
-from weightspace.train.supervised import DivergedError
+from weightspace.train.steps import Stepper, check_settings, means_since
 from weightspace.weights import cat
 
 __all__ = ["pretrain", "projection_head"]
@@ -76,13 +74,15 @@ def pretrain(
 
     Reference: Chen et al. 2020, A Simple Framework for Contrastive Learning, algorithm 1.
     """
-    for name, value, in_range, expected in (
-        ("updates", updates, updates > 0, "at least 1"),
-        ("evaluate_every", evaluate_every, evaluate_every > 0, "at least 1"),
-        ("lr", lr, 0 < lr < math.inf, "positive and finite"),
-    ):
-        if not in_range:
-            raise ValueError(f"{name} is {value}; it must be {expected}")
+    check_settings(
+        updates=updates,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        clip_norm=clip_norm,
+        evaluate_every=evaluate_every,
+    )
     table = PairTable.of(train, pairs=pairs)
     device = train.device
     order, pair_stream, augment_stream, layer_stream = split(
@@ -90,8 +90,14 @@ def pretrain(
     )
     augment = augment or compose(())
     batches = object_batches(len(table), batch_size=batch_size, generator=order, device=device)
-    parameters = [*encoder.parameters(), *projection.parameters()]
-    optimizer = torch.optim.AdamW(parameters, weight_decay=weight_decay, fused=True)
+    stepper = Stepper(
+        [*encoder.parameters(), *projection.parameters()],
+        updates=updates,
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        clip_norm=clip_norm,
+    )
 
     rows: list[dict[str, Any]] = []
     seen: list[Tensor] = []
@@ -104,19 +110,12 @@ def pretrain(
             w = standardise(augment(w, generator=augment_stream), statistics)
             z_a, z_b = projection(encoder(w)).split(batch_size)
             loss = nt_xent(z_a, z_b, temperature=temperature)
-
-            optimizer.zero_grad()
-            loss.backward()
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, clip_norm)
-            step_lr = lr * warmup_cosine(update - 1, updates=updates, warmup=warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = step_lr
-            optimizer.step()
-
+            step_lr = stepper.step(loss, update)
             seen.append(torch.stack([loss.detach(), pair_accuracy(z_a.detach(), z_b.detach())]))
             if update % evaluate_every == 0 or update == updates:
-                rows.append({"update": update, "lr": step_lr, **_means(seen, update)})
+                means = means_since(seen, update, loss="the contrastive loss")
+                found = dict(zip(("loss", "pair_accuracy"), means, strict=True))
+                rows.append({"update": update, "lr": step_lr, **found})
                 seen = []
             if progress is not None:
                 progress(update, updates)
@@ -133,16 +132,3 @@ def projection_head(embedding: int, width: int, *, generator: torch.Generator) -
         return nn.Sequential(
             nn.Linear(embedding, embedding), nn.ReLU(), nn.Linear(embedding, width)
         )
-
-
-def _means(seen: list[Tensor], update: int) -> dict[str, float]:
-    """The mean loss and pair accuracy since the last row; `update` is the last one."""
-    table = torch.stack(seen)
-    for number, loss in enumerate(table[:, 0].tolist(), start=update - len(seen) + 1):
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"the contrastive loss at update {number} is {loss}; it must be finite. Lower lr, "
-                f"lengthen warmup or set clip_norm"
-            )
-    loss, accuracy = table.mean(dim=0).tolist()
-    return {"loss": loss, "pair_accuracy": accuracy}

@@ -18,9 +18,9 @@ from weightspace.models.build import build_model
 from weightspace.rng import stream
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.contrastive import pretrain, projection_head
-from weightspace.train.few_labels import FewLabels, Judgement
+from weightspace.train.few_labels import Failure, FewLabels, Judgement
 from weightspace.train.selection import select_training
-from weightspace.train.supervised import DivergedError
+from weightspace.train.steps import DivergedError
 
 __all__ = ["ContrastiveResult", "train_contrastive_cell"]
 
@@ -29,9 +29,10 @@ __all__ = ["ContrastiveResult", "train_contrastive_cell"]
 class ContrastiveResult:
     """What a contrastive cell found.
 
-    `judgements` holds by seed one per protocol and label fraction, `history` one row per seed
-    and evaluation of the pre-training; `n_parameters` counts the encoder with its linear layer;
-    `failed_seeds` says why a seed has no judgement.
+    `judgements` holds by seed one per protocol and label fraction, `failures` those of them that
+    there is no judgement of; `history` has one row per seed and evaluation of the pre-training;
+    `n_parameters` counts the encoder with its linear layer; `failed_seeds` says why a seed has
+    no judgement at all.
     """
 
     n_parameters: int
@@ -41,6 +42,7 @@ class ContrastiveResult:
     seconds: float
     failed_seeds: dict[int, str]
     judgements: dict[int, list[Judgement]]
+    failures: dict[int, list[Failure]]
     history: list[dict[str, Any]]
 
 
@@ -66,8 +68,10 @@ def train_contrastive_cell(
     Of a pre-trained encoder, every label fraction gives a linear probe on its frozen embedding
     and a fine-tuning of all of it. Without a scheme there is no pre-training: the probe reads
     the initial encoder, which tells what the architecture alone gives ("untrained_probe"), and
-    the same classifier is trained from its initial state ("scratch"). Neither fine-tuning nor
-    scratch augments.
+    the same classifier is trained from its initial state, with the updates of the fine-tuning
+    ("scratch") and with those of pre-training and fine-tuning together ("scratch_long"). None
+    of these trainings augments, and all calibrate their batch norms on the same training
+    networks, which need no label.
 
     A seed fixes the initial encoder and linear layer, the pairs, which objects keep their label
     and the batches they come in, all the same for every scheme; a smaller label fraction is a
@@ -87,7 +91,8 @@ def train_contrastive_cell(
         seeds: one pre-training each.
         label_fractions: the shares of the training objects whose labels are used, in (0, 1].
         pretraining: `projection`, the width at which pairs are compared, and the keyword
-            arguments of `pretrain` from `temperature` to `evaluate_every`; unused for scratch.
+            arguments of `pretrain` from `temperature` to `evaluate_every`; without a scheme only
+            `updates` is read.
         fine_tune: the keyword arguments of `train_supervised` from `updates` to
             `evaluate_every`.
         l2: the penalties that the linear probe may choose from.
@@ -95,11 +100,18 @@ def train_contrastive_cell(
         progress: called after each update with (done, total) over all seeds.
 
     Raises:
-        DivergedError: if every seed diverges; one that does is in `failed_seeds`.
-        ValueError: if a kind or a split is unknown or a setting is out of its range.
+        DivergedError: if nothing of any seed succeeds. A pre-training that diverges is in
+            `failed_seeds`; a classifier that does, or whose probe does not converge, is in
+            `failures` and leaves the other ones of its seed.
+        ValueError: if a kind or a split is unknown, a setting is out of its range, or one of
+            `scheme` and `pairs` is missing.
     """
     started = perf_counter()
     _check(datasets, seeds, label_fractions)
+    if (scheme is None) != (pairs is None):
+        raise ValueError(
+            f"scheme is {scheme} and pairs is {pairs}; pre-training needs both, scratch neither"
+        )
     train = _training(datasets["train"], views, train_views).to(device)
     val = datasets["val"].select(views=1).to(device)
     statistics = tensor_statistics(train.weights)
@@ -114,10 +126,9 @@ def train_contrastive_cell(
         fine_tune=fine_tune,
         l2=l2,
     )
-    updates = len(label_fractions) * fine_tune["updates"]
-    updates += 0 if augment is None else pretraining["updates"]
-    on_update = _counting(progress, len(seeds) * updates)
+    on_update = _counting(progress, len(seeds) * _updates(task, pretraining, scratch=not pairs))
     judgements: dict[int, list[Judgement]] = {}
+    failures: dict[int, list[Failure]] = {}
     failed_seeds: dict[int, str] = {}
     history, n_parameters = [], 0
     for seed in seeds:
@@ -129,20 +140,22 @@ def train_contrastive_cell(
             **model,
         ).to(device)
         n_parameters = sum(p.numel() for p in task.classifier(encoder, seed=seed).parameters())
-        try:
-            if augment is None:
-                rows, (probe, training) = [], ("untrained_probe", "scratch")
-                calibrate_norms(encoder, train, statistics, fine_tune["batch_size"])
-            else:
+        if augment is None or pairs is None:
+            found = _from_scratch(encoder, task, pretraining["updates"], seed, on_update)
+        else:
+            try:
                 rows = _pretrain(encoder, task, augment, pairs, pretraining, seed, on_update)
-                probe, training = "linear_probe", "fine_tune"
-            found = task.frozen(encoder, probe, seed=seed)
-            found += task.trained(encoder, training, seed=seed, progress=on_update)
-        except DivergedError as error:
-            failed_seeds[seed] = str(error)
-            continue
-        history += [{"seed": seed, **row} for row in rows]
-        judgements[seed] = found
+            except DivergedError as error:
+                failed_seeds[seed] = str(error)
+                continue
+            history += [{"seed": seed, **row} for row in rows]
+            found = task.frozen(encoder, "linear_probe", seed=seed)
+            found += task.trained(encoder, "fine_tune", seed=seed, progress=on_update)
+        failures[seed] = [f for f in found if isinstance(f, Failure)]
+        if len(failures[seed]) < len(found):
+            judgements[seed] = [j for j in found if isinstance(j, Judgement)]
+        else:
+            failed_seeds[seed] = failures[seed][0].reason
     if not judgements:
         raise DivergedError(f"every seed failed; seed {seeds[0]}: {failed_seeds[seeds[0]]}")
     return ContrastiveResult(
@@ -153,6 +166,7 @@ def train_contrastive_cell(
         seconds=perf_counter() - started,
         failed_seeds=failed_seeds,
         judgements=judgements,
+        failures=failures,
         history=history,
     )
 
@@ -165,11 +179,36 @@ def _training(dataset: Dataset, views: int, train_views: int | None) -> InrDatas
     return train
 
 
+def _updates(task: FewLabels, pretraining: Mapping[str, Any], *, scratch: bool) -> int:
+    """How many updates one seed makes."""
+    n, fine_tune = len(task.label_fractions), task.fine_tune["updates"]
+    if scratch:
+        return n * (2 * fine_tune + pretraining["updates"])
+    return n * fine_tune + pretraining["updates"]
+
+
+def _from_scratch(
+    encoder: nn.Module,
+    task: FewLabels,
+    further_updates: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Judgement | Failure]:
+    """Judge the initial encoder, and trainings from it, the longer ones with further updates."""
+    calibrate_norms(encoder, task.train, task.statistics, task.fine_tune["batch_size"])
+    found = task.frozen(encoder, "untrained_probe", seed=seed)
+    for protocol, further in (("scratch", 0), ("scratch_long", further_updates)):
+        found += task.trained(
+            encoder, protocol, seed=seed, further_updates=further, progress=progress
+        )
+    return found
+
+
 def _pretrain(
     encoder: nn.Module,
     task: FewLabels,
     augment: Augmentation,
-    pairs: str | None,
+    pairs: str,
     pretraining: Mapping[str, Any],
     seed: int,
     progress: Callable[[int, int], None] | None,
@@ -183,7 +222,7 @@ def _pretrain(
         head.to(task.train.device),
         task.train,
         augment=augment,
-        pairs=str(pairs),
+        pairs=pairs,
         statistics=task.statistics,
         **settings,
         generator=stream(seed, "contrastive", "pretrain"),

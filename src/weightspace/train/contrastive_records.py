@@ -1,15 +1,13 @@
 """The files a contrastive cell leaves: metrics, the history of the pre-training, predictions."""
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from weightspace.atomic import replacing
 from weightspace.train.contrastive_cell import ContrastiveResult
 from weightspace.train.few_labels import Judgement
+from weightspace.train.files import csv_bytes, metrics_bytes, write_whole
 
 __all__ = ["write_contrastive_records"]
 
@@ -32,7 +30,8 @@ def write_contrastive_records(
 
     Each file appears whole or not at all. The keyword arguments go into metrics.json as they
     are, and the names of the cell also at its top; the rest of it comes from `result`. The
-    history of a cell without pre-training has no rows.
+    history of a cell without pre-training has no rows. `failed_runs` in metrics.json names the
+    seed, the protocol and the label fraction of each classifier that is not in `runs`, and why.
 
     Args:
         directory: where to write; made if it is missing.
@@ -47,31 +46,27 @@ def write_contrastive_records(
     Raises:
         ValueError: if `config` lacks a name, or a number in it or in `result` is not finite.
     """
-    missing = [key for key in NAMES if key not in config]
-    if missing:
-        raise ValueError(f"config lacks {', '.join(missing)}; it must hold {', '.join(NAMES)}")
     judged = [(seed, j) for seed, found in result.judgements.items() for j in found]
-    metrics = {
-        **{key: config[key] for key in NAMES},
-        "views": result.views,
-        "objects": result.objects,
-        "n_classes": result.n_classes,
-        "config": config,
-        "versions": versions,
-        "commit": commit,
-        "device": device,
-        "threads": threads,
-        "seconds": result.seconds,
-        "n_parameters": result.n_parameters,
-        "failed_seeds": result.failed_seeds,
-        "runs": [{"seed": seed, **judgement.run} for seed, judgement in judged],
-    }
-    text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
+    failed = [(seed, f) for seed, found in result.failures.items() for f in found]
+    metrics = metrics_bytes(
+        NAMES,
+        {key: getattr(result, key) for key in ("views", "objects", "n_classes")},
+        config=config,
+        origin={"versions": versions, "commit": commit, "device": device, "threads": threads},
+        results={
+            **{key: getattr(result, key) for key in ("seconds", "n_parameters", "failed_seeds")},
+            "failed_runs": [{"seed": seed, **asdict(failure)} for seed, failure in failed],
+            "runs": [{"seed": seed, **judgement.run} for seed, judgement in judged],
+        },
+    )
     history = ([row[c] for c in HISTORY_COLUMNS] for row in result.history)
     predictions = (row for seed, j in judged for row in _prediction_rows(seed, j))
-    _write(directory / "predictions.csv", _csv_bytes(PREDICTION_COLUMNS, predictions))
-    _write(directory / "history.csv", _csv_bytes(HISTORY_COLUMNS, history))
-    _write(directory / "metrics.json", text.encode())
+    contents = {
+        "predictions.csv": csv_bytes(PREDICTION_COLUMNS, predictions),
+        "history.csv": csv_bytes(HISTORY_COLUMNS, history),
+        "metrics.json": metrics,
+    }
+    write_whole(directory, contents)
 
 
 def _prediction_rows(seed: int, judgement: Judgement) -> Iterable[list[Any]]:
@@ -80,18 +75,3 @@ def _prediction_rows(seed: int, judgement: Judgement) -> Iterable[list[Any]]:
     columns = (judgement.object_ids, judgement.labels, judgement.predictions)
     for row in zip(*(c.tolist() for c in columns), strict=True):
         yield [*name, *row]
-
-
-def _csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as CSV."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)

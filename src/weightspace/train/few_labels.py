@@ -1,6 +1,7 @@
 """What an encoder is worth with few labels: a linear probe, fine-tuning, or from scratch."""
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,9 +17,15 @@ from weightspace.dataset.statistics import Statistics
 from weightspace.rng import stream
 from weightspace.train.draws import global_rng_from
 from weightspace.train.frozen_encoder import FrozenEncoder, freeze
+from weightspace.train.linear_probe import UnconvergedError
+from weightspace.train.selection import subset
+from weightspace.train.steps import DivergedError, require_finite
 from weightspace.train.supervised import predict, scores, train_supervised
 
-__all__ = ["FewLabels", "Judgement", "label_count"]
+__all__ = ["FAILURES", "Failure", "FewLabels", "Judgement", "label_count", "lengthened"]
+
+FAILURES = (DivergedError, UnconvergedError)
+"""What ends one classifier and leaves the others alone."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,15 @@ class Judgement:
     object_ids: Int[Tensor, " n"]
     labels: Int[Tensor, " n"]
     predictions: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a classifier has no judgement."""
+
+    protocol: str
+    label_fraction: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -76,25 +92,33 @@ class FewLabels:
         chosen = everything.select(objects=size, seed=seed).object_ids.unique()
         return size, torch.isin(ids, chosen.to(ids.device))
 
+    def calibration(self, *, seed: int) -> Dataset:
+        """What every training calibrates its batch norms on, however few of them have a label.
+
+        It is drawn by the seed from all training networks, at most as many as validation has.
+        """
+        generator = stream(seed, "contrastive", "calibration")
+        return subset(self.train, len(self.val), generator=generator)
+
     def classifier(self, encoder: nn.Module, *, seed: int) -> nn.Module:
         """The encoder itself with a linear layer, whose initial state is the seed's."""
         with global_rng_from(stream(seed, "contrastive", "classifier")):
             head = nn.Linear(self.embedding, self.train.n_classes)
         return nn.Sequential(encoder, head.to(self.train.device))
 
-    def frozen(self, encoder: nn.Module, protocol: str, *, seed: int) -> list[Judgement]:
+    def frozen(self, encoder: nn.Module, protocol: str, *, seed: int) -> list[Judgement | Failure]:
         """Test a linear probe on the embedding of `encoder` for each label fraction.
 
         Args:
             encoder: as it is to be judged; evaluated without any change.
             protocol: the name of the runs.
             seed: of the labelled objects.
-
-        Raises:
-            DivergedError: if an embedding is not finite.
         """
-        frozen = freeze(encoder, self.train, self.statistics, self.fine_tune["batch_size"])
-        return [self._probe(frozen, f, protocol, seed) for f in self.label_fractions]
+        try:
+            frozen = freeze(encoder, self.train, self.statistics, self.fine_tune["batch_size"])
+        except DivergedError as error:
+            return [Failure(protocol, f, str(error)) for f in self.label_fractions]
+        return self._each(protocol, lambda f: self._probe(frozen, f, protocol, seed))
 
     def trained(
         self,
@@ -102,8 +126,9 @@ class FewLabels:
         protocol: str,
         *,
         seed: int,
+        further_updates: int = 0,
         progress: Callable[[int, int], None] | None = None,
-    ) -> list[Judgement]:
+    ) -> list[Judgement | Failure]:
         """Test a classifier trained from the state of `encoder` for each label fraction.
 
         No augmentation is used. One seed gives the same initial linear layer and the same
@@ -113,12 +138,25 @@ class FewLabels:
             encoder: pre-trained or not.
             protocol: the name of the runs.
             seed: of the linear layer, the labelled objects and the batches.
+            further_updates: how many more to make than `fine_tune` says, see `lengthened`.
             progress: called after each update with (done, total) of its training.
-
-        Raises:
-            DivergedError: if a training does.
         """
-        return [self._train(encoder, f, protocol, seed, progress) for f in self.label_fractions]
+        settings = lengthened(self.fine_tune, further_updates)
+        return self._each(
+            protocol, lambda f: self._train(encoder, f, protocol, seed, settings, progress)
+        )
+
+    def _each(
+        self, protocol: str, judge: Callable[[float], Judgement]
+    ) -> list[Judgement | Failure]:
+        """Judge with each label fraction; one that fails leaves the others alone."""
+        found: list[Judgement | Failure] = []
+        for fraction in self.label_fractions:
+            try:
+                found.append(judge(fraction))
+            except FAILURES as error:
+                found.append(Failure(protocol, fraction, str(error)))
+        return found
 
     def _probe(
         self, encoder: FrozenEncoder, fraction: float, protocol: str, seed: int
@@ -136,6 +174,7 @@ class FewLabels:
         fraction: float,
         protocol: str,
         seed: int,
+        settings: Mapping[str, Any],
         progress: Callable[[int, int], None] | None,
     ) -> Judgement:
         started = perf_counter()
@@ -148,17 +187,17 @@ class FewLabels:
             augment=None,
             mix=None,
             statistics=self.statistics,
-            **self.fine_tune,
+            **settings,
+            calibrate_on=self.calibration(seed=seed),
             generator=stream(seed, "contrastive", "fine_tune"),
             progress=progress,
         )
         model.load_state_dict(found.best_state)
         run = {"protocol": protocol, "label_fraction": fraction, "label_objects": size}
-        run |= {"val_accuracy": found.best_val_accuracy, "best_update": found.best_update}
-        settings = self.statistics, self.fine_tune["batch_size"]
-        return self._tested(
-            {**run, "l2": None}, lambda test: predict(model, test, *settings), started
-        )
+        run |= {"val_accuracy": found.best_row["val_accuracy"]}
+        run |= {"best_update": found.best_row["update"], "l2": None}
+        given = self.statistics, settings["batch_size"]
+        return self._tested(run, lambda test: predict(model, test, *given), started)
 
     def _tested(
         self,
@@ -170,6 +209,7 @@ class FewLabels:
         test = self.datasets["test"].select(views=1).to(self.train.device)
         logits = classify(test)
         accuracy, loss = scores(logits, test.labels)
+        require_finite(loss, "the test loss")
         run = {**run, "test_accuracy": accuracy, "test_loss": loss}
         columns = (test.object_ids, test.labels, logits.argmax(dim=1))
         return Judgement({**run, "seconds": perf_counter() - started}, *(c.cpu() for c in columns))
@@ -186,3 +226,20 @@ def label_count(fraction: float, *, objects: int, n_classes: int) -> int:
     if objects < n_classes:
         raise ValueError(f"{objects} objects cannot show {n_classes} classes; use more objects")
     return max(n_classes, round(fraction * objects))
+
+
+def lengthened(settings: Mapping[str, Any], further: int) -> dict[str, Any]:
+    """The settings of a training of `further` more updates and as many evaluations.
+
+    Where the updates cannot be divided so, there are fewer evaluations: never more to select
+    from. The warm-up stays as it is.
+    """
+    if not further:
+        return dict(settings)
+    evaluations = math.ceil(settings["updates"] / settings["evaluate_every"])
+    updates = settings["updates"] + further
+    return {
+        **settings,
+        "updates": updates,
+        "evaluate_every": math.ceil(updates / evaluations),
+    }

@@ -8,9 +8,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from weightspace.dataset.examples import Dataset
-from weightspace.dataset.statistics import Statistics
+from weightspace.dataset.statistics import CONSTANT, Statistics
 from weightspace.train.linear_probe import SelectedProbe, select_probe
-from weightspace.train.supervised import DivergedError, predict
+from weightspace.train.steps import DivergedError
+from weightspace.train.supervised import predict
 
 __all__ = ["FrozenEncoder", "freeze"]
 
@@ -26,7 +27,7 @@ class FrozenEncoder:
         batch_size: networks at a time.
         raw: the embeddings of `train`.
         mean: of each dimension of `raw`.
-        scale: the deviation of each dimension, 1 where there is none.
+        scale: the deviation of each dimension, 1 where it is mere rounding of a constant.
     """
 
     encoder: nn.Module
@@ -75,6 +76,7 @@ def freeze(
         raise DivergedError(
             "an embedding of the frozen encoder is not finite; lower lr or set clip_norm"
         )
-    deviation = raw.std(dim=0, correction=0)
-    scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-    return FrozenEncoder(encoder, train, statistics, batch_size, raw, raw.mean(dim=0), scale)
+    mean, deviation = raw.mean(dim=0), raw.std(dim=0, correction=0)
+    varies = deviation > CONSTANT * mean.abs()
+    scale = torch.where(varies, deviation, torch.ones_like(deviation))
+    return FrozenEncoder(encoder, train, statistics, batch_size, raw, mean, scale)

@@ -10,10 +10,21 @@ from torch.nn.functional import cross_entropy
 
 from weightspace.train.supervised import scores
 
-__all__ = ["LinearProbe", "SelectedProbe", "fit_linear_probe", "probe_objective", "select_probe"]
+__all__ = [
+    "LinearProbe",
+    "SelectedProbe",
+    "UnconvergedError",
+    "fit_linear_probe",
+    "probe_objective",
+    "select_probe",
+]
 
-MAX_ITERATIONS = 2000
+MAX_ITERATIONS = 10_000
 TOLERANCE = 1e-6  # the largest entry of the gradient at which the optimum counts as found
+
+
+class UnconvergedError(ValueError):
+    """The fit of a probe stopped before its optimum."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ def fit_linear_probe(
         The probe, in float64.
 
     Raises:
+        UnconvergedError: if MAX_ITERATIONS do not bring the gradient down to TOLERANCE.
         ValueError: if there are no embeddings, one is not finite, or `l2` is not positive.
     """
     if not len(x) or not x.isfinite().all():
@@ -73,6 +85,7 @@ def fit_linear_probe(
     optimizer = torch.optim.LBFGS(
         [weight, bias],
         max_iter=MAX_ITERATIONS,
+        max_eval=10 * MAX_ITERATIONS,
         tolerance_grad=TOLERANCE,
         tolerance_change=0.0,
         history_size=20,
@@ -86,7 +99,20 @@ def fit_linear_probe(
         return value
 
     optimizer.step(objective)  # pyright: ignore[reportArgumentType]
+    objective()
+    _require_optimum(weight, bias, l2)
     return LinearProbe(weight.detach(), bias.detach())
+
+
+def _require_optimum(weight: Tensor, bias: Tensor, l2: float) -> None:
+    """Stop unless the gradient, which the tensors hold, has vanished."""
+    slope = max(t.grad.abs().max().item() for t in (weight, bias) if t.grad is not None)
+    if not slope <= TOLERANCE:
+        raise UnconvergedError(
+            f"a linear probe with l2 = {l2} has a gradient of {slope:.2g} after at most "
+            f"{MAX_ITERATIONS} iterations; its optimum has at most {TOLERANCE:g}. Leave out the "
+            "smallest l2, or raise MAX_ITERATIONS"
+        )
 
 
 def select_probe(
@@ -114,6 +140,7 @@ def select_probe(
         The selected probe.
 
     Raises:
+        UnconvergedError: as `fit_linear_probe`.
         ValueError: if `l2` is empty, or as `fit_linear_probe` does.
     """
     if not l2:

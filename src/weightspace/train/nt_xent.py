@@ -39,9 +39,10 @@ def nt_xent(
 def pair_accuracy(
     z_a: Float[Tensor, "pairs dim"], z_b: Float[Tensor, "pairs dim"]
 ) -> Float[Tensor, ""]:
-    """The share of the 2n embeddings to which no other is more similar than the partner.
+    """The share of the 2n embeddings whose most similar other one is the partner.
 
-    Guessing gives 1 / (2n - 1).
+    Of several equally similar ones the first counts alone, so that embeddings that are all equal
+    score 1 / (2n); guessing gives 1 / (2n - 1).
     """
     hits = _cosines(z_a, z_b).argmax(dim=1) == _partners(z_a)
     return hits.to(z_a.dtype).mean()

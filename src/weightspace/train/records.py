@@ -1,18 +1,16 @@
 """The files a trained cell leaves: metrics, history, predictions and checkpoint."""
 
-import csv
 import io
-import json
 import pickle
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from weightspace.atomic import replacing
 from weightspace.dataset.statistics import Statistics
+from weightspace.train.files import csv_bytes, metrics_bytes, write_whole
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 
 __all__ = ["load_checkpoint", "write_records"]
@@ -61,38 +59,30 @@ def write_records(
     Raises:
         ValueError: if `config` lacks a name, or a number in it or in `result` is not finite.
     """
-    missing = [key for key in NAMES if key not in config]
-    if missing:
-        raise ValueError(f"config lacks {', '.join(missing)}; it must hold {', '.join(NAMES)}")
-    metrics = {
-        **{key: config[key] for key in NAMES},
-        "n_classes": result.models.n_classes,
-        "views": result.views,
-        "objects": result.objects,
-        "train_inrs": result.train_inrs,
-        "test_inrs": result.test_inrs,
-        "updates": result.updates,
-        "batch_size": result.batch_size,
-        "config": config,
-        "versions": versions,
-        "commit": commit,
-        "device": device,
-        "threads": threads,
-        "seconds": result.seconds,
-        "n_parameters": result.n_parameters,
-        "failed_seeds": result.failed_seeds,
-        "runs": result.runs,
+    counts = {"n_classes": result.models.n_classes}
+    counts |= {
+        key: getattr(result, key)
+        for key in ("views", "objects", "train_inrs", "test_inrs", "updates", "batch_size")
     }
-    text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
-    history = ([row[c] for c in HISTORY_COLUMNS] for row in result.history)
+    keys = ("seconds", "n_parameters", "failed_seeds", "runs")
+    metrics = metrics_bytes(
+        NAMES,
+        counts,
+        config=config,
+        origin={"versions": versions, "commit": commit, "device": device, "threads": threads},
+        results={key: getattr(result, key) for key in keys},
+    )
     logit_columns = [f"logit_{c}" for c in range(result.models.n_classes)]
     prediction_columns = ["seed", "object_id", "view", "label", "prediction", *logit_columns]
-
-    _write(directory / "checkpoint.pt", _checkpoint_bytes(result.models))
     predictions = (row for p in result.predictions for row in _prediction_rows(p))
-    _write(directory / "predictions.csv", _csv_bytes(prediction_columns, predictions))
-    _write(directory / "history.csv", _csv_bytes(HISTORY_COLUMNS, history))
-    _write(directory / "metrics.json", text.encode())
+    history = ([row[c] for c in HISTORY_COLUMNS] for row in result.history)
+    contents = {
+        "checkpoint.pt": _checkpoint_bytes(result.models),
+        "predictions.csv": csv_bytes(prediction_columns, predictions),
+        "history.csv": csv_bytes(HISTORY_COLUMNS, history),
+        "metrics.json": metrics,
+    }
+    write_whole(directory, contents)
 
 
 def load_checkpoint(path: Path) -> SelectedModels:
@@ -130,18 +120,3 @@ def _prediction_rows(p: Predictions) -> Iterable[list[Any]]:
         *(c.tolist() for c in columns), strict=True
     ):
         yield [p.seed, object_id, view, label, prediction, *(f"{x:.9g}" for x in logits)]
-
-
-def _csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as CSV."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)

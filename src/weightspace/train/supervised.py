@@ -1,6 +1,5 @@
 """Supervised training of a classifier of networks or images, with selection on validation."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +16,10 @@ from weightspace.train.batches import batches
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
 from weightspace.train.losses import one_hot, soft_cross_entropy
-from weightspace.train.schedule import warmup_cosine
+from weightspace.train.selection import subset
+from weightspace.train.steps import Stepper, check_settings, means_since, require_finite
 
-__all__ = ["DivergedError", "History", "predict", "scores", "train_supervised"]
-
-
-class DivergedError(ValueError):
-    """The loss of a training is no longer a finite number."""
+__all__ = ["History", "predict", "scores", "train_supervised"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +27,16 @@ class History:
     """What one training left: a row per evaluation, and the best state on validation.
 
     `rows` have the keys update, epoch, lr, loss, train_accuracy, train_loss, val_accuracy and
-    val_loss; `best_state` is a copy of the model's state on the CPU.
+    val_loss; `best_row` is the selected one, `best_state` a copy of the model's state at it, on
+    the CPU. `loss` is the mean objective since the row before, with augmentation, mix and
+    smoothing. `train_accuracy` and `train_loss` are on the un-augmented training examples, of
+    which a fixed subset no larger than the validation set is taken; unless others are given, it
+    is the one that the batch norms are calibrated on.
     """
 
     rows: list[dict[str, Any]]
+    best_row: dict[str, Any]
     best_state: dict[str, Tensor]
-    best_update: int
-    best_val_accuracy: float
 
 
 def train_supervised(
@@ -56,6 +55,7 @@ def train_supervised(
     label_smoothing: float = 0.0,
     clip_norm: float | None = None,
     evaluate_every: int,
+    calibrate_on: Dataset | None = None,
     generator: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
 ) -> History:
@@ -81,6 +81,9 @@ def train_supervised(
         label_smoothing: the share of each target that is spread over all classes.
         clip_norm: scale gradients down to this norm; None never does.
         evaluate_every: updates between evaluations; the last update always has one.
+        calibrate_on: the un-augmented examples that the batch norms are calibrated on before
+            each evaluation, on the same device; no label is used. None takes the training
+            examples that `History` tells of.
         generator: the source of all randomness.
         progress: called after each update with (done, total).
 
@@ -92,19 +95,37 @@ def train_supervised(
         DivergedError: if a loss is not finite.
         ValueError: if a setting is out of its range or a dataset is empty.
     """
-    _check(train, val, updates, batch_size, lr, weight_decay, warmup, evaluate_every)
+    check_settings(
+        training=len(train),
+        validation=len(val),
+        updates=updates,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        clip_norm=clip_norm,
+        evaluate_every=evaluate_every,
+    )
     device = train.device
-    order, subset, augment_stream, mix_stream, layer_stream = split(
+    order, subset_stream, augment_stream, mix_stream, layer_stream = split(
         generator, ("cpu", "cpu", device, device, device)
     )
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
-    seen = _subset(train, len(val), generator=subset)
+    seen = subset(train, len(val), generator=subset_stream)
+    calibrate_on = seen if calibrate_on is None else calibrate_on
     index_batches = batches(len(train), batch_size=batch_size, generator=order, device=device)
-    # The fused step is six times faster than the default loop over small tensors.
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay, fused=True)
+    stepper = Stepper(
+        list(model.parameters()),
+        updates=updates,
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        clip_norm=clip_norm,
+    )
 
     rows: list[dict[str, Any]] = []
-    best: dict[str, Any] = {}
+    best_row: dict[str, Any] = {}
+    best_state: dict[str, Tensor] = {}
     losses: list[Tensor] = []
     with global_rng_from(layer_stream):
         model.train()
@@ -116,32 +137,23 @@ def train_supervised(
             if mix is not None:
                 x, target = mix(x, target, generator=mix_stream)
             loss = soft_cross_entropy(model(standardise(x, statistics)), target)
-
-            optimizer.zero_grad()
-            loss.backward()
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-            step_lr = lr * warmup_cosine(update - 1, updates=updates, warmup=warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = step_lr
-            optimizer.step()
-
+            step_lr = stepper.step(loss, update)
             losses.append(loss.detach())
             if update % evaluate_every == 0 or update == updates:
                 row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
-                row["loss"] = _mean_objective(losses, update)
-                calibrate_norms(model, seen, statistics, batch_size)
+                (row["loss"],) = means_since(losses, update, loss="the training loss")
+                calibrate_norms(model, calibrate_on, statistics, batch_size)
                 for name, part in (("train", seen), ("val", val)):
                     logits = predict(model, part, statistics, batch_size)
                     row[f"{name}_accuracy"], row[f"{name}_loss"] = scores(logits, part.labels)
-                _require_finite(row["val_loss"], f"the validation loss after update {update}")
-                if not best or _rank(row) > _rank(best["row"]):
-                    best = {"row": row, "state": _copy_state(model)}
+                require_finite(row["val_loss"], f"the validation loss after update {update}")
+                if not best_row or _rank(row) > _rank(best_row):
+                    best_row, best_state = row, _copy_state(model)
                 rows.append(row)
                 losses = []
             if progress is not None:
                 progress(update, updates)
-    return History(rows, best["state"], best["row"]["update"], best["row"]["val_accuracy"])
+    return History(rows, best_row, best_state)
 
 
 def predict(
@@ -163,56 +175,6 @@ def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tup
     """The accuracy in [0, 1] and the mean cross-entropy in nats."""
     hits = (logits.argmax(dim=1) == labels).sum().item()
     return hits / len(labels), nn.functional.cross_entropy(logits, labels).item()
-
-
-def _check(
-    train: Dataset,
-    val: Dataset,
-    updates: int,
-    batch_size: int,
-    lr: float,
-    weight_decay: float,
-    warmup: int,
-    evaluate_every: int,
-) -> None:
-    """Stop before training if a setting is out of its range."""
-    for name, value, in_range, expected in (
-        ("the number of training examples", len(train), len(train) > 0, "at least 1"),
-        ("the number of validation examples", len(val), len(val) > 0, "at least 1"),
-        ("updates", updates, updates > 0, "at least 1"),
-        ("batch_size", batch_size, batch_size > 0, "at least 1"),
-        ("lr", lr, 0 < lr < math.inf, "positive and finite"),
-        ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"),
-        ("warmup", warmup, 0 <= warmup <= updates, f"from 0 to updates = {updates}"),
-        ("evaluate_every", evaluate_every, evaluate_every > 0, "at least 1"),
-    ):
-        if not in_range:
-            raise ValueError(f"{name} is {value}; it must be {expected}")
-
-
-def _subset(dataset: Dataset, size: int, *, generator: torch.Generator) -> Dataset:
-    """At most `size` examples of `dataset`, drawn without replacement, in their order."""
-    chosen = torch.randperm(len(dataset), generator=generator)[:size].sort().values
-    chosen = chosen.to(dataset.device)
-    return dataset[chosen]
-
-
-def _mean_objective(losses: list[Tensor], update: int) -> float:
-    """The mean training loss since the last evaluation; `update` is the one of the last loss."""
-    values = torch.stack(losses).tolist()
-    first = update - len(values) + 1
-    for number, value in enumerate(values, start=first):
-        _require_finite(value, f"the training loss at update {number}")
-    return sum(values) / len(values)
-
-
-def _require_finite(value: float, name: str) -> None:
-    """Stop a training that has diverged."""
-    if not math.isfinite(value):
-        raise DivergedError(
-            f"{name} is {value}; it must be finite. Lower lr, lengthen warmup or set clip_norm; "
-            f"if it happens at the first update, look for non-finite inputs in the dataset"
-        )
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, float]:
