@@ -20,17 +20,19 @@ from weightspace.report.wording import intervals
 __all__ = [
     "PROTOCOLS",
     "SCRATCH",
+    "SCRATCH_LONG",
     "UNTRAINED",
     "collect_contrastive",
     "contrastive_points",
     "contrastive_table",
 ]
 
-SCRATCH, UNTRAINED = "scratch", "untrained_probe"
+SCRATCH, SCRATCH_LONG, UNTRAINED = "scratch", "scratch_long", "untrained_probe"
 """The protocols without pre-training: all is trained, or nothing but a linear classifier."""
 
 PROTOCOLS = {
     SCRATCH: "from scratch",
+    SCRATCH_LONG: "from scratch, longer",
     UNTRAINED: "linear probe, untrained",
     "linear_probe": "linear probe",
     "fine_tune": "fine-tuning",
@@ -57,8 +59,8 @@ NOTE = (
     "objects; every protocol alike selects on all labels of the validation split, and pre-training "
     'selects nothing. "Linear probe, untrained" reads the same encoder before any training: what '
     "the architecture alone gives. All pre-trainings make the same updates. Fine-tuning and "
-    "scratch make the same updates, without augmentation: with those of the pre-training, a "
-    "fine-tuned encoder has had more in all. A fraction of less than one object per class is "
+    'scratch make the same updates, without augmentation; "from scratch, longer" makes as many as '
+    "pre-training and fine-tuning together. A fraction of less than one object per class is "
     "raised to that; two such fractions are the same objects."
 )
 

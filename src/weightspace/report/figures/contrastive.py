@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from weightspace.report.contrastive import PAIRS, PROTOCOLS, SCRATCH, UNTRAINED
+from weightspace.report.contrastive import (
+    PAIRS,
+    PROTOCOLS,
+    SCRATCH,
+    SCRATCH_LONG,
+    UNTRAINED,
+)
 from weightspace.report.figures.points import accuracy_limits, aside, draw_points
 from weightspace.report.labels import display_name, setting_label, varying
 from weightspace.report.statistics import chance_level
@@ -30,6 +36,7 @@ COLUMNS = ("linear_probe", "fine_tune")
 ROW = ["study", "dataset", "model", "views", "objects"]
 REFERENCES: dict[str, dict[str, Any]] = {
     SCRATCH: {"color": INK, "linestyle": "--", "linewidth": 1.2},
+    SCRATCH_LONG: {"color": INK, "linestyle": (0, (6, 1.5)), "linewidth": 0.9},
     UNTRAINED: {"color": INK, "linestyle": "-.", "linewidth": 0.9},
 }
 
@@ -39,7 +46,8 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
     """Draw the accuracy of each pre-training against the share of labels, beside scratch.
 
     A point is the mean over seeds with its 95 % interval; the dashed line is training from
-    scratch with the same labels, beside probes the dash-dotted one a probe of the untrained
+    scratch with the same labels, the thin one for as long as pre-training and fine-tuning
+    together, beside probes the dash-dotted one a probe of the untrained
     encoder, their bands the intervals; the dotted line is chance.
 
     Args:
@@ -92,8 +100,10 @@ def _title(own: pd.DataFrame, points: pd.DataFrame) -> str:
 def _draw_panel(
     axes: Axes, points: pd.DataFrame, protocol: str, looks: dict[str, dict[str, Any]]
 ) -> None:
-    for name in REFERENCES if protocol == "linear_probe" else (SCRATCH,):
+    for name in REFERENCES if protocol == "linear_probe" else (SCRATCH, SCRATCH_LONG):
         own = points[points["protocol"] == name]
+        if own.empty:
+            continue
         x, mean, half = (own[key] for key in ("label_fraction", "test_accuracy", "test_ci95"))
         axes.plot(x, mean, **REFERENCES[name])
         axes.fill_between(x, mean - half, mean + half, color=INK, alpha=0.12, linewidth=0)
