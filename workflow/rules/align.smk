@@ -47,12 +47,6 @@ rule matching_quality:
         "../scripts/matching_quality.py"
 
 
-# What the cells of the experiment are made of is known only after the rules of the training.
-def aligned_datasets(wildcards):
-    """The datasets that the experiment compares alignments on."""
-    return list(dict.fromkeys(c.dataset for c in CONFIG.cells_of("alignment").values()))
-
-
 rule alignment_results:
     input:
         quality=lambda wildcards: expand(

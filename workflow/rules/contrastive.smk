@@ -1,5 +1,4 @@
 # Contrastive pre-training: one job pre-trains a cell from every seed and judges it with few labels.
-CONTRASTIVE = CONFIG.contrastive_cells()
 
 
 rule contrastive_cell:

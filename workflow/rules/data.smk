@@ -1,5 +1,4 @@
 # The pictures: fetched where a dataset is not bundled, then the objects of each split.
-DOWNLOADS = "results/downloads"
 
 
 rule download:
@@ -23,24 +22,6 @@ rule download:
         code=fingerprint("download.py"),
     script:
         "../scripts/download.py"
-
-
-def pictures_of(dataset):
-    """What has to be there before the objects of a dataset can be chosen."""
-    chosen = CONFIG.datasets[dataset]
-    if chosen.source == "folder":
-        return ancient(chosen.path)  # `state_of` tells whether its pictures changed
-    return (
-        f"{DOWNLOADS}/{chosen.source}.complete"
-        if needs_directory(chosen.source)
-        else []
-    )
-
-
-def state_of(dataset):
-    """Digest the user's own pictures, so that new ones are noticed."""
-    chosen = CONFIG.datasets[dataset]
-    return folder_state(Path(chosen.path)) if chosen.source == "folder" else None
 
 
 rule objects:

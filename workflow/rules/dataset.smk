@@ -25,13 +25,6 @@ rule assemble:
         "../scripts/assemble.py"
 
 
-def inrs_of(dataset):
-    """The file of the INRs of a dataset."""
-    if CONFIG.datasets[dataset].source == "inrs":
-        return CONFIG.datasets[dataset].path
-    return rules.assemble.output.inrs.format(dataset=dataset)
-
-
 rule dataset:
     input:
         [inrs_of(dataset) for dataset in FITTED],

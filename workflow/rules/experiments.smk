@@ -1,22 +1,4 @@
 # The experiments: each compares cells in a figure and a table of its name, and is a target.
-CONFIGURED = [name for name in EXPERIMENTS if getattr(CONFIG.experiments, name)]
-
-
-def files_of(experiment, kind):
-    """One file of every cell of an experiment, in the order of the cells."""
-    output = rules.train_cell.output[kind]
-    return expand(output, cell=CONFIG.cells_of(experiment))
-
-
-def results_of(experiment):
-    """The figure and the table of an experiment."""
-    if experiment not in CONFIGURED:
-        raise WorkflowError(
-            f"the study {CONFIG.study!r} has no experiment {experiment!r}, but "
-            f"{', '.join(CONFIGURED)}; list its cells under experiments.{experiment}, or "
-            f"take a config that does: --configfile workflow/configs/images.yaml"
-        )
-    return list(getattr(rules, f"{experiment}_results").output)
 
 
 rule overfitting_results:

@@ -32,12 +32,6 @@ rule fit_shard:
         "../scripts/fit_shard.py"
 
 
-def shards_of(dataset):
-    """The files of all fits of a dataset."""
-    shards = range(CONFIG.n_shards(dataset))
-    return expand(rules.fit_shard.output, dataset=dataset, shard=shards)
-
-
 rule fit:
     input:
         [shards_of(dataset) for dataset in FITTED],

@@ -1,18 +1,6 @@
 # Weight-space models: one job trains a cell (dataset, model, scheme, views ...) from every seed.
 
 
-def training_input(wildcards):
-    """The pictures for a model of pixels, else the networks, aligned where the scheme says so."""
-    cell = CELLS[wildcards.cell]
-    if CONFIG.reads_pixels(cell):
-        return {"objects": rules.objects.output[0].format(dataset=cell.dataset)}
-    reference = CONFIG.scheme(cell.scheme).align_to_reference
-    if reference is None:
-        return {"inrs": inrs_of(cell.dataset)}
-    aligned = rules.align_to_reference.output[0]
-    return {"inrs": aligned.format(dataset=cell.dataset, reference=reference)}
-
-
 rule train_cell:
     input:
         unpack(training_input),
