@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from weightspace.report.contrastive import collect_contrastive, contrastive_points
 from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.contrastive_records import write_contrastive_records
 from weightspace.train.few_labels import Failure
@@ -146,3 +147,30 @@ def test_numbers_json_does_not_have_are_refused(result, tmp_path):
 def test_a_config_without_the_names_is_refused(result, tmp_path):
     with pytest.raises(ValueError, match="config lacks cell, dataset, model, scheme, pairs"):
         write_contrastive_records(tmp_path, result, **{**META, "config": {"study": "quickstart"}})
+
+
+def test_the_report_reads_what_is_written_and_pairs_what_is_left(splits, tmp_path):
+    paths = []
+    for name, settings in (("noise", {}), (None, {"scheme": None, "pairs": None})):
+        result = result_of(splits, **settings)
+        if name is None:
+            # Seed 2 lost its training from scratch with a quarter of the labels.
+            kept = [
+                j
+                for j in result.judgements[2]
+                if (j.run["protocol"], j.run["label_fraction"]) != ("scratch", 0.25)
+            ]
+            result = dataclasses.replace(result, judgements={**result.judgements, 2: kept})
+        config = {**CONFIG, "cell": str(name), "scheme": name, "pairs": name and "augmented"}
+        write_contrastive_records(tmp_path / str(name), result, **{**META, "config": config})
+        paths.append(tmp_path / str(name) / "metrics.json")
+    points = contrastive_points(collect_contrastive(paths)).set_index(
+        ["protocol", "label_fraction"]
+    )
+    assert set(points.index.levels[0]) == {
+        *("untrained_probe", "scratch", "scratch_long", "linear_probe", "fine_tune")
+    }
+    assert points.loc[("scratch", 0.25), "seeds"] == 1
+    for protocol in ("fine_tune", "linear_probe", "scratch_long"):
+        assert points.loc[(protocol, 0.25), "paired_seeds"] == 1
+        assert points.loc[(protocol, 1.0), "paired_seeds"] == 2

@@ -1,20 +1,23 @@
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
 
+from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.inr_set import COLUMNS
+from weightspace.store import Header, InrSet, write_inrs
 from weightspace.train.selection import needed, select_training, subset
+from weightspace.weights import cat
 
 
 def file_of(splits):
     """The columns of a file that holds `splits`, one after the other."""
-    parts = {name: [getattr(d, name).numpy() for d in splits.values()] for name in ("views",)}
-    parts["object_ids"] = [d.object_ids.numpy() for d in splits.values()]
     return {
         "split": np.repeat(list(splits), [len(d) for d in splits.values()]),
-        "object_id": np.concatenate(parts["object_ids"]),
-        "view": np.concatenate(parts["views"]),
+        "object_id": np.concatenate([d.object_ids.numpy() for d in splits.values()]),
+        "view": np.concatenate([d.views.numpy() for d in splits.values()]),
     }
 
 
@@ -55,3 +58,35 @@ def test_a_subset_has_no_example_twice_and_keeps_the_order(inrs):
     assert drawn == sorted(set(drawn)) and len(drawn) == 7
     generator = torch.Generator().manual_seed(0)
     assert len(subset(dataset, 30, generator=generator)) == 20
+
+
+def test_a_file_gives_the_needed_networks_alone(splits, tmp_path):
+    columns = file_of(splits)
+    n = len(columns["view"])
+    numbers = {name: np.ones(n, dtype) for name, dtype in COLUMNS.items() if name != "split"}
+    labels = torch.cat([d.labels for d in splits.values()]).numpy()
+    columns = numbers | columns | {"label": labels, "view": columns["view"].astype(np.int32)}
+    header = Header(
+        dataset="made_up",
+        layer_layout=(2, 3, 2),
+        omega_0=30.0,
+        output_offset=0.5,
+        coords={},
+        classes=("a", "b"),
+        commit="0",
+        config={},
+    )
+    weights = cat([d.weights for d in splits.values()])
+    write_inrs(tmp_path / "a.h5", InrSet(header, weights, columns))
+    settings = {"views": 2, "train_views": 3, "pool": False}
+    found = load_inr_dataset(tmp_path / "a.h5", keep=partial(needed, **settings))
+    assert {name: set(d.views.tolist()) for name, d in found.items()} == {
+        "train": {0, 1, 3},
+        "val": {0},
+        "test": {0},
+    }
+    for name, d in found.items():
+        full = splits[name]
+        expected = full[torch.isin(full.views, d.views)]
+        assert torch.equal(d.weights.flatten(), expected.weights.flatten())
+        assert torch.equal(d.labels, expected.labels)
