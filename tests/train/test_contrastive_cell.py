@@ -426,7 +426,9 @@ def test_a_classifier_that_fails_leaves_the_others_of_its_seed(splits, monkeypat
     assert result.failed_seeds == {}
     (failure,) = result.failures[0]
     assert (failure.protocol, failure.label_fraction) == ("fine_tune", 0.5)
-    assert failure.reason == "the training loss at update 3 is nan"
+    assert str(failure) == (
+        "fine_tune with label fraction 0.5 has no result: the training loss at update 3 is nan"
+    )
     left = {(j.run["protocol"], j.run["label_fraction"]): j for j in result.judgements[0]}
     assert left.keys() == whole.keys() - {("fine_tune", 0.5)}
     assert all(torch.equal(left[k].predictions, whole[k].predictions) for k in left)

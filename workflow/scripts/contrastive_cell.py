@@ -46,5 +46,4 @@ with job(cell["cell"], snakemake.log[0]) as progress:
         print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
     for seed, failures in result.failures.items():
         for f in failures:
-            name = f"seed {seed}, {f.protocol}, label fraction {f.label_fraction:g}"
-            print(f"{cell['cell']}: {name} has no result: {f.reason}", file=sys.stderr)
+            print(f"{cell['cell']}: seed {seed}, {f}", file=sys.stderr)

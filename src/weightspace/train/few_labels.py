@@ -49,6 +49,11 @@ class Failure:
     label_fraction: float
     reason: str
 
+    def __str__(self) -> str:
+        """What is missing, and why."""
+        name = f"{self.protocol} with label fraction {self.label_fraction:g}"
+        return f"{name} has no result: {self.reason}"
+
 
 @dataclass(frozen=True)
 class FewLabels:
