@@ -13,6 +13,7 @@ from weightspace.memory import keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.cell import train_cell
 from weightspace.train.records import write_records
+from weightspace.train.scheme import needs_pool
 from weightspace.train.selection import needed
 
 if TYPE_CHECKING:
@@ -24,17 +25,15 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     keep_freed_memory()
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
-    leaky = (cell["scheme_settings"].get("mix") or {}).get("kind") == "leaky"
-    keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=leaky)
-    networks = partial(load_inr_dataset, keep=keep)
-    load = load_image_dataset if cell["inputs"] == "pixels" else networks
+    pool = needs_pool(cell["scheme_settings"])
+    keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=pool)
+    inrs = partial(load_inr_dataset, keep=keep)
+    load = load_image_dataset if cell["inputs"] == "pixels" else inrs
     result = train_cell(
         load(snakemake.input[0]),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
-        views=cell["views"],
-        objects=cell["objects"],
-        train_views=cell["train_views"],
+        **{key: cell[key] for key in ("views", "objects", "train_views")},
         **settings,
         device=device,
         progress=progress,

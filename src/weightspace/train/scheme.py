@@ -10,7 +10,7 @@ from weightspace.dataset.examples import Dataset
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.train.losses import one_hot
 
-__all__ = ["build_scheme"]
+__all__ = ["build_scheme", "needs_pool"]
 
 
 def build_scheme(
@@ -43,8 +43,13 @@ def build_scheme(
             )
         return None, None
     augment = build_augment(specs, omega_0=train.omega_0)
-    if not mix or mix.get("kind") != "leaky":
+    if not needs_pool(scheme):
         return augment, build_mix(mix)
     open_to_leak = pool().to(train.device)
     target = one_hot(open_to_leak.labels, train.n_classes, smoothing=smoothing)
     return augment, build_mix(mix, pool=open_to_leak.inputs, pool_target=target)
+
+
+def needs_pool(scheme: Mapping[str, Any]) -> bool:
+    """Whether a scheme draws partners from outside its training networks: the leaky mix alone."""
+    return (scheme.get("mix") or {}).get("kind") == "leaky"
