@@ -25,12 +25,7 @@ rule contrastive_cell:
             2000 + 3 * CONFIG.dataset_mb(CONTRASTIVE[wildcards.cell].dataset)
         ),
         gpu=int(CONFIG.train.device == "cuda"),
-        # Two augmented networks for each of a pair, then trainings with every label fraction.
-        runtime=CONFIG.minutes(
-            2 * CONFIG.contrastive.pretraining.updates
-            + CONFIG.contrastive.fine_tune.updates
-            * len(CONFIG.contrastive.label_fractions)
-        ),
+        runtime=CONFIG.contrastive_minutes(),
     params:
         cell=lambda wildcards: CONFIG.resolve_contrastive(wildcards.cell),
         code=fingerprint("contrastive_cell.py"),

@@ -216,6 +216,15 @@ class Config(Strict):
         seconds = 0.2 * updates * len(self.train.seeds)  # a matching of 256 pairs on one core
         return 60 + round(seconds / 60)
 
+    def contrastive_minutes(self) -> int:
+        """Return the same for a cell of contrastive pre-training or from scratch."""
+        pretraining, fine_tune = (
+            getattr(self.contrastive, part).updates for part in ("pretraining", "fine_tune")
+        )
+        # Pre-training reads two networks of each pair; training from scratch has both lengths.
+        every_fraction = len(self.contrastive.label_fractions) * (pretraining + 2 * fine_tune)
+        return self.minutes(max(2 * pretraining, every_fraction))
+
     def n_objects(self, dataset: str) -> int:
         """Return the number of objects of a dataset over all splits."""
         return sum(self.datasets[dataset].n_objects().values())
