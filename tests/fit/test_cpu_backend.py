@@ -171,3 +171,29 @@ def test_tiles_are_whole_vectors_and_waste_little(points, rows):
     tiles = math.ceil(points / tile)
     assert tile % LANES == 0 and LANES <= tile <= MAX_TILE
     assert 0 <= tiles * tile - points < tiles * LANES
+
+
+FIT = """
+import hashlib, torch
+from weightspace.fit.fitting import fit_sirens
+from weightspace.rng import stream
+from weightspace.siren import init_siren
+coords = torch.rand(60, 2, generator=stream(0, "coords"))
+signals = torch.rand(3, 60, 1, generator=stream(0, "signals"))
+init = init_siren((2, 8, 8, 1), omega_0=30.0, generator=stream(0, "init"), batch_size=3)
+settings = {"omega_0": 30.0, "output_offset": 0.5, "steps": 20, "lr": 0.002, "backend": "cpu"}
+fitted = fit_sirens(signals, coords, init=init, **settings).weights.flatten()
+print(hashlib.md5(fitted.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_compiles_fits_as_those_that_load_the_compiled_code(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert list(tmp_path.rglob("*.nbi"))  # the first process left its code
+    assert digests[0] == digests[1]

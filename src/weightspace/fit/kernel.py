@@ -32,9 +32,12 @@ _S7, _S9 = _f(-0.59824211), _f(0.07756036)
 _C2, _C4, _C6 = _f(-4.93480216), _f(4.0587096), _f(-1.3352161)
 _C8, _C10 = _f(0.23495392), _f(-0.02442068)
 
-# The order of sums is free in `_jit`, which lets them be vectorised; it is kept in `_exact`.
-_jit = njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp", "afn"})
-_exact = njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+# The order of sums is free in `_jit`, which lets them be vectorised; it is kept in `_exact`. All is
+# inlined: else the first process, which compiles, would run other copies of these functions than
+# the next ones, which load the caller from the cache, and these copies round otherwise.
+_inlined = {"forceinline": True, "error_model": "numpy"}
+_jit = njit(fastmath={"contract", "reassoc", "nsz", "arcp", "afn"}, **_inlined)
+_exact = njit(fastmath={"contract", "nsz"}, **_inlined)
 
 
 @_exact
