@@ -33,7 +33,7 @@ def test_the_default_config_has_a_cell_for_every_scheme_and_model():
     config = load_config(DEFAULT)
     one_view = {(c.model, c.scheme) for c in config.cells_of("schemes").values() if c.views == 1}
     assert {model for model, _ in one_view} == {"mlp", "dws"}
-    assert len(one_view) == 2 * 8
+    assert len(one_view) == 5 + 8
     assert {c.views for c in config.all_cells().values() if c.scheme == "none"} == {1, 4}
     assert len(config.train.seeds) >= 2
 
