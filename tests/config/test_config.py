@@ -126,7 +126,7 @@ BAD = {
         ["schemes", "'none'", "leave it empty"],
     ),
     "a cell twice": (
-        "experiments.schemes.1.views",
+        "experiments.schemes.2.views",
         [1],
         ["fashion_mnist-mlp-none-1views", "twice"],
     ),
