@@ -128,7 +128,7 @@ BAD = {
     "a cell twice": (
         "experiments.schemes.2.views",
         [1],
-        ["fashion_mnist-mlp-none-1views", "twice"],
+        ["fashion_mnist-dws-none-1views", "twice"],
     ),
     "no experiment": ("experiments", {}, ["experiments", "overfitting"]),
     "unknown experiment": ("experiments.veiws", [], ["'veiws'", "did you mean 'views'"]),
