@@ -34,7 +34,7 @@ def test_the_default_config_has_a_cell_for_every_scheme_and_model():
     one_view = {(c.model, c.scheme) for c in config.cells_of("schemes").values() if c.views == 1}
     assert {model for model, _ in one_view} == {"mlp", "dws"}
     assert len(one_view) == 5 + 8
-    assert {c.views for c in config.all_cells().values() if c.scheme == "none"} == {1, 4}
+    assert {c.views for c in config.all_cells.values() if c.scheme == "none"} == {1, 4}
     assert len(config.train.seeds) >= 2
 
 
@@ -258,7 +258,7 @@ def test_a_dataset_has_the_fit_of_the_study_but_for_what_it_states():
 def test_a_sweep_makes_a_scheme_of_each_value():
     raw = edited("experiments.views.0.sweeps", {"gaussian_noise": {"scale": [0.1, 2]}})
     config = load_config(raw)
-    assert config.sweeps()["gaussian_noise_scale_0_1"].value == 0.1
+    assert config.sweeps["gaussian_noise_scale_0_1"].value == 0.1
     assert "fashion_mnist-dws-gaussian_noise_scale_2-4views" in config.cells_of("views")
     step = config.scheme("gaussian_noise_scale_2").model_dump()["augment"]
     assert step == [{"kind": "gaussian_noise", "scale": 2.0}]
@@ -326,6 +326,6 @@ def test_pictures_that_only_pixel_models_read_are_not_fitted():
 def test_many_cells_stay_cheap():
     raw = edited("experiments.views.0.objects", list(range(10, 1500)))
     config = load_config(raw)
-    cells = config.all_cells()
+    cells = config.all_cells
     assert len(cells) > 5000
-    assert config.all_cells() is cells  # not built again for each of them
+    assert config.all_cells is cells  # not built again for each of them

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from drawn import legend, lines
 from matplotlib.collections import PolyCollection
 
 from weightspace.report.collect import ReportError
@@ -74,15 +75,6 @@ def make(tmp_path):
         return paths
 
     return write
-
-
-def lines(axes, **look):
-    found = [x for x in axes.lines if all(getattr(x, f"get_{k}")() == v for k, v in look.items())]
-    return [np.column_stack(line.get_data()) for line in found]
-
-
-def legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 # -- the table -------------------------------------------------------------------------------

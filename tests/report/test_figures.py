@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 import pytest
+from drawn import dotted, legend, lines, titles
 from matplotlib.collections import LineCollection, PolyCollection
 
 from weightspace.report.collect import collect_correctness, collect_histories, collect_runs
@@ -21,29 +22,6 @@ from weightspace.report.style import WIDTH
 from weightspace.rng import stream
 
 
-def _titles(figure):
-    return [axes.get_title() for axes in figure.axes]
-
-
-def _legend(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def _lines(axes, **look):
-    """The lines with data whose properties are `look`, as arrays (n, 2)."""
-    lines = [
-        line
-        for line in axes.lines
-        if all(getattr(line, f"get_{k}")() == v for k, v in look.items())
-    ]
-    return [np.column_stack(line.get_data()) for line in lines]
-
-
-def _chance(axes):
-    """Where the dotted line of chance is."""
-    return next(line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":")
-
-
 def _overfitting_files(make_files, **changes):
     weights = make_files(cells=[("none", 1), ("none", 4)], **changes)
     return weights + make_files(models=("pixel_cnn",), cells=[("none", 1)], **changes)
@@ -55,18 +33,18 @@ def test_overfitting_shows_training_against_validation_and_pictures(make_files):
     )
     histories = collect_histories(files.metrics, files.histories)
     figure = overfitting_figure(histories)
-    assert _titles(figure) == ["weights, 1 view", "weights, 4 views", "pictures"]
+    assert titles(figure) == ["weights, 1 view", "weights, 4 views", "pictures"]
     for axes, model, views in zip(figure.axes, ("mlp", "dws", "pixel_cnn"), (1, 4, 1), strict=True):
         own = histories[(histories["model"] == model) & (histories["views"] == views)]
         for column, dashes in (("train_accuracy", "--"), ("val_accuracy", "-")):
             expected = own.groupby("update")[column].mean().to_numpy()
-            curves = [xy[:, 1] for xy in _lines(axes, linestyle=dashes) if len(xy) == 10]
+            curves = [xy[:, 1] for xy in lines(axes, linestyle=dashes) if len(xy) == 10]
             assert any(np.allclose(curve, expected) for curve in curves)
-        assert _chance(axes) == 0.1
-    assert len(_lines(figure.axes[0], marker="D")) == 2
+        assert dotted(axes)[1] == 0.1
+    assert len(lines(figure.axes[0], marker="D")) == 2
     bands = [c for c in figure.axes[0].collections if isinstance(c, PolyCollection)]
     assert len(bands) == 4  # two models, training and validation
-    assert set(_legend(figure)) >= {"MLP", "DWSNet", "CNN on pixels", "chance"}
+    assert set(legend(figure)) >= {"MLP", "DWSNet", "CNN on pixels", "chance"}
 
 
 def test_overfitting_draws_each_panel_from_its_own_dataset(make_files):
@@ -81,12 +59,12 @@ def test_overfitting_draws_each_panel_from_its_own_dataset(make_files):
     ids = ["mnist", "cifar10"]
     shifted = histories["val_accuracy"].where(histories["dataset"] == "mnist", 0.77)
     figure = overfitting_figure(histories.assign(val_accuracy=shifted))
-    assert _titles(figure) == ["weights, 1 view", "weights, 4 views"] * 2
+    assert titles(figure) == ["weights, 1 view", "weights, 4 views"] * 2
     labels = [axes.get_ylabel() for axes in figure.axes[::2]]
     named = dict(zip(["MNIST\naccuracy", "CIFAR-10\naccuracy"], ids, strict=True))
     for label, pair in zip(labels, (figure.axes[:2], figure.axes[2:]), strict=True):
         for axes in pair:
-            curve = next(xy for xy in _lines(axes, linestyle="-") if len(xy) == 10)
+            curve = next(xy for xy in lines(axes, linestyle="-") if len(xy) == 10)
             assert (curve[:, 1] == 0.77).all() == (named[label] == "cifar10")
 
 
@@ -102,10 +80,10 @@ def test_views_draws_external_and_internal_and_the_two_families(make_files):
     runs = collect_runs(_views_files(make_files).metrics)
     figure = views_figure(runs)
     left, right = figure.axes
-    assert _titles(figure) == ["(a) more views", "(b) equally many networks"]
+    assert titles(figure) == ["(a) more views", "(b) equally many networks"]
     own = runs[(runs["model"] == "dws") & (runs["objects"] == 1500)].groupby("views")
     for dashes, column in (("-", "test_accuracy"), ("--", "internal_accuracy")):
-        drawn = [xy for xy in _lines(left, linestyle=dashes) if len(xy) == 3]
+        drawn = [xy for xy in lines(left, linestyle=dashes) if len(xy) == 3]
         assert len(drawn) == 2
         assert drawn[1][:, 1] == pytest.approx(own[column].mean().to_numpy())
         assert drawn[1][:, 0] == pytest.approx([1, 2, 4], rel=0.02)
@@ -113,20 +91,20 @@ def test_views_draws_external_and_internal_and_the_two_families(make_files):
     more_views = dws[dws["objects"] == 375].groupby("train_inrs")["test_accuracy"].mean()
     more_objects = dws[dws["views"] == 1].groupby("train_inrs")["test_accuracy"].mean()
     for dashes, expected in (("-", more_views), ("-.", more_objects)):
-        drawn = [xy for xy in _lines(right, linestyle=dashes) if len(xy) == len(expected)][1]
+        drawn = [xy for xy in lines(right, linestyle=dashes) if len(xy) == len(expected)][1]
         assert drawn[:, 0] == pytest.approx(expected.index.to_numpy(), rel=0.02)
         assert drawn[:, 1] == pytest.approx(expected.to_numpy())
     assert list(left.get_xticks()) == [1, 2, 4]
     assert list(right.get_xticks()) == [375, 750, 1500]
-    assert _chance(left) == _chance(right) == 0.1
+    assert dotted(left)[1] == dotted(right)[1] == 0.1
 
 
 def test_views_without_smaller_training_sets_has_one_panel(make_files):
     figure = views_figure(collect_runs(make_files(cells=[("none", 1), ("none", 4)]).metrics))
-    assert _titles(figure) == ["more views"]
-    assert "more objects, one view each" not in _legend(figure)
+    assert titles(figure) == ["more views"]
+    assert "more objects, one view each" not in legend(figure)
     pixels = make_files(models=("pixel_cnn",), cells=[("none", 1)])
-    assert "internal: new views of training objects" not in _legend(
+    assert "internal: new views of training objects" not in legend(
         views_figure(collect_runs(pixels.metrics))
     )
 
@@ -153,17 +131,17 @@ def test_equivalence_draws_accuracies_and_factors(make_files):
     for scheme in ("none", "mixup_direct", "mixup_leaky"):
         own = points[points["scheme"] == scheme]["test_accuracy"].to_numpy()
         dashes = "--" if scheme == "mixup_leaky" else "-"  # drawn apart
-        curves = [xy[:, 1] for xy in _lines(left, linestyle=dashes) if len(xy) == 3]
+        curves = [xy[:, 1] for xy in lines(left, linestyle=dashes) if len(xy) == 3]
         assert any(np.allclose(curve, own) for curve in curves)
     factors = points[points["factor"].notna() & np.isfinite(points["factor"])]["factor"]
-    drawn = np.concatenate([xy[:, 1] for marker in "sD" for xy in _lines(right, marker=marker)])
+    drawn = np.concatenate([xy[:, 1] for marker in "sD" for xy in lines(right, marker=marker)])
     assert sorted(drawn) == pytest.approx(sorted(factors))
-    above = np.concatenate(_lines(right, marker=ABOVE))
+    above = np.concatenate(lines(right, marker=ABOVE))
     censored = points[points["factor"] == np.inf]
     assert sorted(above[:, 1]) == pytest.approx(sorted(censored["factor_most"])) and len(above) == 2
     whiskers = [c for c in right.collections if isinstance(c, LineCollection)]
     assert sum(len(c.get_segments()) for c in whiskers) == 6
-    assert right.get_ylim()[0] < 1 < right.get_ylim()[1] and _chance(left) == 0.1
+    assert right.get_ylim()[0] < 1 < right.get_ylim()[1] and dotted(left)[1] == 0.1
 
 
 def test_equivalence_of_one_seed_and_of_two_models(make_files, tmp_path):
@@ -185,19 +163,19 @@ def test_strength_draws_a_panel_per_augmentation(make_files):
     cells = [(scheme, 1) for scheme in ("none", *SWEEPS)]
     points = strength_points(collect_runs(make_files(cells=cells).metrics), SWEEPS)
     figure = strength_figure(points)
-    assert _titles(figure) == ["Gaussian noise", "dropout"]
+    assert titles(figure) == ["Gaussian noise", "dropout"]
     labels = [axes.get_xlabel() for axes in figure.axes]
     assert labels == ["noise (deviations of the tensor)", "p"]
     assert [axes.get_xscale() for axes in figure.axes] == ["log", "linear"]
     axes = figure.axes[0]
     own = points[(points["model"] == "dws") & (points["augmentation"] == "gaussian_noise")]
     for value, marker in (("test_accuracy", "o"), ("val_accuracy", "None")):
-        curves = [xy for xy in _lines(axes, marker=marker) if len(xy) == 3]
+        curves = [xy for xy in lines(axes, marker=marker) if len(xy) == 3]
         assert any(np.allclose(xy, own[["value", value]]) for xy in curves)
     none = points[points["augmentation"].isna()].set_index("model")
     levels = {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1}
     assert set(none["test_accuracy"]) <= levels and 0.1 in levels
-    rings = _lines(axes, markerfacecolor="none")
+    rings = lines(axes, markerfacecolor="none")
     chosen = own[own["chosen"]][["value", "test_accuracy"]].to_numpy()
     assert any(np.allclose(ring, chosen) for ring in rings)
 

@@ -183,7 +183,7 @@ rule strength_results:
         mem_mb=2000,
         runtime=15,
     params:
-        sweeps={name: s.model_dump() for name, s in CONFIG.sweeps().items()},
+        sweeps={name: s.model_dump() for name, s in CONFIG.sweeps.items()},
         code=fingerprint("strength.py"),
     script:
         "../scripts/strength.py"

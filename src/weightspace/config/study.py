@@ -113,16 +113,19 @@ class Config(Strict):
         }
 
     @cached_property
-    def _all_cells(self) -> dict[str, Cell]:
+    def all_cells(self) -> dict[str, Cell]:
+        """The cells of all supervised experiments by name."""
         return {k: c for cells in self._cells.values() for k, c in cells.items()}
 
     @cached_property
-    def _contrastive_cells(self) -> dict[str, ContrastiveCell]:
+    def contrastive_cells(self) -> dict[str, ContrastiveCell]:
+        """The cells of contrastive pre-training by name, each with those from scratch."""
         blocks = self.experiments.contrastive
         return {c.name: c for block in blocks for c in block.cells(list(self.datasets))}
 
     @cached_property
-    def _sweeps(self) -> dict[str, Sweep]:
+    def sweeps(self) -> dict[str, Sweep]:
+        """The schemes that are derived from sweeps, by name."""
         blocks = [b for name in SUPERVISED for b in getattr(self.experiments, name)]
         return {k: s for block in blocks for k, s in sweep_schemes(block.sweeps).items()}
 
@@ -130,21 +133,9 @@ class Config(Strict):
         """Return the cells of a supervised experiment by name, in the order of the config."""
         return self._cells[experiment]
 
-    def all_cells(self) -> dict[str, Cell]:
-        """Return the cells of all supervised experiments by name."""
-        return self._all_cells
-
-    def contrastive_cells(self) -> dict[str, ContrastiveCell]:
-        """Return the cells of contrastive pre-training by name, each with those from scratch."""
-        return self._contrastive_cells
-
-    def sweeps(self) -> dict[str, Sweep]:
-        """Return the schemes that are derived from sweeps, by name."""
-        return self._sweeps
-
     def scheme(self, name: str) -> SchemeConfig:
         """Return a scheme, listed or derived from a sweep."""
-        return self.schemes[name] if name in self.schemes else derived_scheme(self.sweeps()[name])
+        return self.schemes[name] if name in self.schemes else derived_scheme(self.sweeps[name])
 
     def reads_pixels(self, cell: Cell) -> bool:
         """Return whether the model of a cell reads the pictures, not the networks."""
@@ -152,14 +143,14 @@ class Config(Strict):
 
     def used_datasets(self) -> list[str]:
         """Return the datasets that some cell needs, in the order of the config."""
-        cells = [*self.all_cells().values(), *self.contrastive_cells().values()]
+        cells = [*self.all_cells.values(), *self.contrastive_cells.values()]
         used = {cell.dataset for cell in cells}
         return [name for name in self.datasets if name in used]
 
     def fitted_datasets(self) -> list[str]:
         """Return the datasets whose pictures some cell needs as networks."""
-        cells = [c for c in self.all_cells().values() if not self.reads_pixels(c)]
-        used = {cell.dataset for cell in (*cells, *self.contrastive_cells().values())}
+        cells = [c for c in self.all_cells.values() if not self.reads_pixels(c)]
+        used = {cell.dataset for cell in (*cells, *self.contrastive_cells.values())}
         return [name for name, d in self.datasets.items() if name in used and d.source != "inrs"]
 
     def fit_of(self, dataset: str) -> FitConfig:
@@ -168,7 +159,7 @@ class Config(Strict):
 
     def resolve(self, cell_name: str) -> dict[str, Any]:
         """Return all that decides the results of one cell, given its dataset."""
-        cell = self.all_cells()[cell_name]
+        cell = self.all_cells[cell_name]
         settings = self.models[cell.model].model_dump()
         train = self.train.model_dump()
         train |= {key: train[key] * cell.budget for key in ("updates", "evaluate_every")}
@@ -184,7 +175,7 @@ class Config(Strict):
 
     def resolve_contrastive(self, cell_name: str) -> dict[str, Any]:
         """Return all that decides the results of one cell of contrastive pre-training."""
-        cell = self.contrastive_cells()[cell_name]
+        cell = self.contrastive_cells[cell_name]
         settings = self.models[cell.model].model_dump()
         optimiser = {key: settings.pop(key) for key in ("lr", "weight_decay")}
         scheme = None if cell.scheme is None else self.scheme(cell.scheme).model_dump()
