@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from weightspace.config.train import UpdatesConfig
 from weightspace.config.types import Count, Positive, Strict
 
 __all__ = ["ContrastiveCell", "ContrastiveCellsConfig", "ContrastiveConfig"]
@@ -66,32 +67,20 @@ class ContrastiveCellsConfig(Strict):
         ]
 
 
-class _Updates(Strict):
+class _EncoderConfig(UpdatesConfig):
     """What the pre-training and the fine-tuning both need; `lr: null` is that of the model."""
 
-    updates: Count
-    batch_size: Annotated[int, Field(ge=2)]
     lr: Positive | None
-    warmup: Annotated[int, Field(ge=0)]
-    clip_norm: Positive | None
-    evaluate_every: Count
-
-    @model_validator(mode="after")
-    def _possible(self) -> "_Updates":
-        for key in ("warmup", "evaluate_every"):
-            if getattr(self, key) > self.updates:
-                raise ValueError(f"{key} is {getattr(self, key)}, more than updates {self.updates}")
-        return self
 
 
-class PretrainingConfig(_Updates):
+class PretrainingConfig(_EncoderConfig):
     """Pre-training without labels, the same for every scheme; a batch counts pairs."""
 
     temperature: Positive
     projection: Count
 
 
-class FineTuneConfig(_Updates):
+class FineTuneConfig(_EncoderConfig):
     """Training with labels, the same from the pre-trained and from the initial state."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]

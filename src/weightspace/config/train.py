@@ -6,19 +6,31 @@ from pydantic import Field, field_validator, model_validator
 
 from weightspace.config.types import Count, Device, Positive, Seed, Strict
 
-__all__ = ["TrainConfig"]
+__all__ = ["TrainConfig", "UpdatesConfig"]
 
 
-class TrainConfig(Strict):
-    """How every cell is trained: the same number of updates for all of them."""
+class UpdatesConfig(Strict):
+    """What every training states of its updates."""
 
-    seeds: list[Seed] = Field(min_length=1)
     updates: Count
     batch_size: Annotated[int, Field(ge=2)]
     warmup: Annotated[int, Field(ge=0)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     clip_norm: Positive | None
     evaluate_every: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> "UpdatesConfig":
+        for key in ("warmup", "evaluate_every"):
+            if getattr(self, key) > self.updates:
+                raise ValueError(f"{key} is {getattr(self, key)}, more than updates {self.updates}")
+        return self
+
+
+class TrainConfig(UpdatesConfig):
+    """How every cell is trained: the same number of updates for all of them."""
+
+    seeds: list[Seed] = Field(min_length=1)
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     device: Device
 
     @field_validator("seeds")
@@ -27,10 +39,3 @@ class TrainConfig(Strict):
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed is listed twice")
         return seeds
-
-    @model_validator(mode="after")
-    def _possible(self) -> "TrainConfig":
-        for key in ("warmup", "evaluate_every"):
-            if getattr(self, key) > self.updates:
-                raise ValueError(f"{key} is {getattr(self, key)}, more than updates {self.updates}")
-        return self
