@@ -1,0 +1,81 @@
+"""The signed distance to a mesh, which need not be closed."""
+
+import igl
+import numpy as np
+
+from weightspace.data.shapes.mesh import Mesh, MeshError
+
+__all__ = ["inside", "signed_distance"]
+
+_DOUBT = 0.05  # ten times the largest error of the fast winding number; see `inside`
+
+
+def signed_distance(mesh: Mesh, points: np.ndarray) -> np.ndarray:
+    """The distance from each point to the nearest point of the mesh, negative inside.
+
+    The magnitude is the exact distance to the triangles everywhere, the sign that of `inside`.
+    (Weighting the distance by 1 - 2 w instead, as some libraries do, is wrong wherever the
+    winding number w of an open mesh lies between 0 and 1.) Where a hole of an open mesh is
+    closed by the level w = 1/2 alone, the sign changes without the distance being zero.
+
+    Args:
+        mesh: the mesh.
+        points: `(p, 3)`, any type of float.
+
+    Returns:
+        float64, `(p,)`, in the unit of the mesh.
+
+    Raises:
+        MeshError: if the mesh has no faces.
+        ValueError: if the points have another shape or are not finite.
+    """
+    points = _checked(mesh, points)
+    if not len(points):
+        return np.zeros(0)
+    squared, _, _ = igl.point_mesh_squared_distance(points, mesh.vertices, mesh.faces)
+    return np.where(inside(mesh, points), -1.0, 1.0) * np.sqrt(squared)
+
+
+def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
+    """Which points the mesh encloses: those with a generalised winding number above 1/2.
+
+    The winding number is the solid angle under which a point sees the mesh, over 4 pi: 1
+    inside and 0 outside of a closed mesh, and in between near the holes of an open one. The
+    fast approximation that serves here was off by at most 0.0043 (0.002 near 1/2) on closed
+    and open meshes and soups of 10 to 300,000 triangles; points that it finds within 0.05 of
+    1/2 are decided by the exact winding number, so the answer is the exact one.
+
+    Args:
+        mesh: the mesh, with faces counter-clockwise from outside.
+        points: `(p, 3)`, any type of float.
+
+    Returns:
+        bool, `(p,)`.
+
+    Raises:
+        MeshError: if the mesh has no faces.
+        ValueError: if the points have another shape or are not finite.
+
+    Reference: Jacobson et al. 2013, Robust Inside-Outside Segmentation using Generalized
+        Winding Numbers; Barill et al. 2018, Fast Winding Numbers for Soups and Clouds.
+    """
+    points = _checked(mesh, points)
+    if not len(points):
+        return np.zeros(0, dtype=bool)
+    winding = np.array(igl.fast_winding_number(mesh.vertices, mesh.faces, points))
+    doubtful = abs(winding - 0.5) < _DOUBT
+    if doubtful.any():
+        winding[doubtful] = igl.winding_number(mesh.vertices, mesh.faces, points[doubtful])
+    return winding > 0.5
+
+
+def _checked(mesh: Mesh, points: np.ndarray) -> np.ndarray:
+    """The points as contiguous float64, if they and the mesh can be used."""
+    if not len(mesh.faces):
+        raise MeshError("empty: a mesh without faces has no distance; leave it out")
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise ValueError(f"points have shape {points.shape}; they must be (points, 3)")
+    points = np.ascontiguousarray(points, dtype=np.float64)
+    if wrong := int((~np.isfinite(points)).any(1).sum()):
+        raise ValueError(f"{wrong} of {len(points)} points are NaN or infinite; drop them")
+    return points
