@@ -11,15 +11,20 @@ SETS = ("train", "val", "test")
 
 
 @st.composite
-def pools(draw):
+def pools(draw, *, own_val=False):
     """Labels and official splits with at least `least` objects of each class in each split."""
     n_classes, least = draw(st.integers(1, 5)), draw(st.integers(1, 8))
     extra = draw(st.lists(st.tuples(st.integers(0, n_classes - 1), st.booleans()), max_size=30))
     rows = [(c, t) for c in range(n_classes) for t in (False, True) for _ in range(least)] + extra
+    if own_val:
+        rows += [(c, None) for c in range(n_classes) for _ in range(least)]
     rows = draw(st.permutations(rows))
     labels = np.array([c for c, _ in rows])
-    official = np.where([t for _, t in rows], "test", "train")
+    official = np.array([{False: "train", True: "test", None: "val"}[t] for _, t in rows])
     room = least * n_classes
+    if own_val:
+        train, val, test = (draw(st.integers(0, room)) for _ in SETS)
+        return labels, official, {"train": train, "val": val, "test": test}
     train = draw(st.integers(0, room // 2))
     val = draw(st.integers(0, (least - -(-train // n_classes)) * n_classes))
     return labels, official, {"train": train, "val": val, "test": draw(st.integers(0, room))}
@@ -34,7 +39,7 @@ def faults(split, labels, official, sizes, seed):
         broken.add("separates an object")
     if any(len(chosen[name]) != sizes[name] for name in SETS):
         broken.add("size")
-    home = {"train": "train", "val": "train", "test": "test"}
+    home = {"train": "train", "val": "val" if "val" in official else "train", "test": "test"}
     if any((official[chosen[name]] != home[name]).any() for name in SETS):
         broken.add("official split")
     for name in SETS:
@@ -55,7 +60,7 @@ def faults(split, labels, official, sizes, seed):
 
 
 @settings(max_examples=100, deadline=None)
-@given(pools(), st.integers(0, 2**32))
+@given(pools() | pools(own_val=True), st.integers(0, 2**32))
 def test_no_law_is_broken(pool, seed):
     assert faults(stratified_split, *pool, seed) == set()
 
@@ -90,6 +95,41 @@ def unseeded(labels, official, *, train, val, test, seed):
 
 def one_short(labels, official, *, train, val, test, seed):
     return stratified_split(labels, official, train=train, val=val - 1, test=test, seed=seed)
+
+
+def ignores_the_validation_split(labels, official, *, train, val, test, seed):
+    merged = np.where(official == "val", "train", official)
+    return stratified_split(labels, merged, train=train, val=val, test=test, seed=seed)
+
+
+@pytest.mark.parametrize("balance", ["equal", "proportional"])
+def test_an_official_validation_split_changes_nothing_else(balance):
+    labels = np.arange(400) % 4
+    official = np.where(np.arange(400) < 300, "train", "test")
+    with_val = np.where((np.arange(400) >= 240) & (official == "train"), "val", official)
+    sizes = {"train": 40, "val": 20, "test": 20}
+    chosen = stratified_split(labels, with_val, **sizes, seed=5, balance=balance)
+    assert set(with_val[chosen["val"]]) == {"val"} and set(with_val[chosen["train"]]) == {"train"}
+    assert np.bincount(labels[chosen["val"]]).tolist() == [5] * 4
+    fewer = np.flatnonzero(with_val != "val")
+    without = stratified_split(
+        labels[fewer], official[fewer], **{**sizes, "val": 0}, seed=5, balance=balance
+    )
+    for name in ("train", "test"):
+        np.testing.assert_array_equal(chosen[name], fewer[without[name]])
+    everything = stratified_split(
+        labels, with_val, train=240, val=60, test=100, seed=5, balance=balance
+    )
+    assert sorted(np.concatenate(list(everything.values()))) == list(range(400))
+    assert "official split" in faults(ignores_the_validation_split, labels, with_val, sizes, 5)
+
+
+def test_the_classes_are_shuffled_in_every_split_on_their_own():
+    labels, official = np.zeros(90, int), np.repeat(["train", "test", "val"], 30)
+    chosen = stratified_split(labels, official, train=30, val=30, test=30, seed=0)
+    starts = {"train": 0, "test": 30, "val": 60}
+    orders = {tuple(chosen[name] - start) for name, start in starts.items()}
+    assert len(orders) == 3 and tuple(range(30)) not in orders
 
 
 @pytest.mark.parametrize(
@@ -127,6 +167,19 @@ def test_too_many_objects_are_refused_with_the_numbers_of_the_class():
         stratified_split(labels, official, train=6, val=2, test=0, seed=0)
     with pytest.raises(ValueError, match=r"official test split.*class 0: 1 asked, 0 there"):
         stratified_split(labels, official, train=0, val=0, test=1, seed=0)
+
+
+def test_too_many_objects_of_the_validation_split_are_refused():
+    labels, official = np.array([0, 1] * 6), np.repeat(["train", "val", "test"], [6, 4, 2])
+    sizes = {"train": 6, "val": 5, "test": 2}
+    with pytest.raises(
+        ValueError, match=r"official val split \(val 5, .*class 0: 3 asked, 2 there"
+    ):
+        stratified_split(labels, official, **sizes, seed=0)
+    with pytest.raises(ValueError, match=r"official val split \(val 5\): 5 asked, 4 there"):
+        stratified_split(labels, official, **sizes, seed=0, balance="proportional")
+    with pytest.raises(ValueError, match=r"official train split \(train 8, "):
+        stratified_split(labels, official, train=8, val=0, test=0, seed=0)
 
 
 def test_every_object_can_be_used():
@@ -202,5 +255,8 @@ def test_nonsense_is_refused():
     labels, official = np.zeros(4, int), np.repeat("train", 4)
     with pytest.raises(ValueError, match="val is -1"):
         stratified_split(labels, official, train=1, val=-1, test=0, seed=0)
+    with pytest.raises(ValueError, match="official_split has 'dev', 'valid'; it must be 'train'"):
+        strange = np.array(["train", "test", "valid", "dev"])
+        stratified_split(labels, strange, train=1, val=0, test=0, seed=0)
     with pytest.raises(ValueError, match="of one length"):
         stratified_split(labels, official[:3], train=1, val=0, test=0, seed=0)

@@ -6,6 +6,8 @@ import numpy as np
 
 __all__ = ["stratified_split"]
 
+_OFFICIAL = ("train", "test", "val")  # the order is part of the seeds
+
 
 def stratified_split(
     labels: np.ndarray,
@@ -28,11 +30,15 @@ def stratified_split(
     There the i-th of the N objects of a class, from 0, has the rank (i + 1/2) / N; training
     takes the lowest ranks of all classes, validation the highest.
 
+    A set with an official validation split gives its validation objects from there alone, from
+    the front or the lowest ranks like the others.
+
     Args:
         labels: the class of each object, `(n,)`.
-        official_split: "train" or "test" for each object, `(n,)`.
+        official_split: "train", "test" and perhaps "val" for each object, `(n,)`.
         train: how many objects of the official training split to train on.
-        val: how many other objects of the official training split to validate on.
+        val: how many objects to validate on: of the official validation split, or other ones
+            of the official training split if there is none.
         test: how many objects of the official test split to test on.
         seed: the seed of the shuffles, not negative.
         balance: "equal" or "proportional".
@@ -41,24 +47,28 @@ def stratified_split(
         Under "train", "val" and "test" the positions in `labels` of the objects chosen.
 
     Raises:
-        ValueError: if a class, or the set, has fewer objects than are asked, or a count is
-            negative.
+        ValueError: if a class, or the set, has fewer objects than are asked, a count is
+            negative, or official_split has other names.
     """
     _check_arguments(labels, official_split, train=train, val=val, test=test)
-    names = np.unique(labels)
-    learn = _shuffled_classes(labels, official_split, "train", seed)
-    final = _shuffled_classes(labels, official_split, "test", seed)
+    asked = {"train": {"train": train, "val": val}, "test": {"test": test}}
+    own_val = "val" in official_split
+    if own_val:
+        asked = {"train": {"train": train}, "val": {"val": val}, "test": {"test": test}}
+    pools = {name: _shuffled_classes(labels, official_split, name, seed) for name in asked}
     if balance == "proportional":
-        _check_total(learn, "train", {"train": train, "val": val})
-        _check_total(final, "test", {"test": test})
-        order = _by_rank(learn)
-        return {"train": order[:train], "val": order[::-1][:val], "test": _by_rank(final)[:test]}
-    _check_enough(learn, names, "train", {"train": train, "val": val})
-    _check_enough(final, names, "test", {"test": test})
+        for name, pool in pools.items():
+            _check_total(pool, name, asked[name])
+        order = {name: _by_rank(pool) for name, pool in pools.items()}
+        for_val = order["val"] if own_val else order["train"][::-1]
+        return {"train": order["train"][:train], "val": for_val[:val], "test": order["test"][:test]}
+    for name, pool in pools.items():
+        _check_enough(pool, np.unique(labels), name, asked[name])
+    backwards = [positions[::-1] for positions in pools["train"]]
     return {
-        "train": _round_robin(learn, train),
-        "val": _round_robin([positions[::-1] for positions in learn], val),
-        "test": _round_robin(final, test),
+        "train": _round_robin(pools["train"], train),
+        "val": _round_robin(pools["val"] if own_val else backwards, val),
+        "test": _round_robin(pools["test"], test),
     }
 
 
@@ -66,7 +76,7 @@ def _shuffled_classes(
     labels: np.ndarray, official_split: np.ndarray, official: str, seed: int
 ) -> list[np.ndarray]:
     """The positions of every class within one official split, in seeded order."""
-    place = ("train", "test").index(official)
+    place = _OFFICIAL.index(official)
     return [
         np.random.default_rng((seed, place, c)).permutation(
             np.flatnonzero((labels == label) & (official_split == official))
@@ -102,6 +112,11 @@ def _check_arguments(
         raise ValueError(
             f"labels {labels.shape} and official_split {official_split.shape} "
             "must be one-dimensional, of one length and not empty"
+        )
+    if others := sorted(set(official_split) - set(_OFFICIAL)):
+        raise ValueError(
+            f"official_split has {', '.join(map(repr, map(str, others)))}; it must be 'train', "
+            "'test' or 'val' for each object"
         )
     for name, n in (("train", train), ("val", val), ("test", test)):
         if n < 0:
