@@ -120,6 +120,12 @@ def test_psnr_and_its_inverse():
         ({"eps": 0.0}, "eps is 0"),
         ({"omega_0": -30.0}, "omega_0 is -30"),
         ({"betas": (0.9, 1.0)}, r"betas are \(0\.9, 1\.0\)"),
+        ({"points_per_step": 0}, "points_per_step is 0; it must lie between 1 and the 63 points"),
+        ({"points_per_step": 64}, "points_per_step is 64; it must lie between 1 and the 63"),
+        (
+            {"points_per_step": 63, "target_psnr": 30.0},
+            r"points_per_step is 63 and target_psnr is 30\.0.*set one of the two to None",
+        ),
         ({"backend": "referense"}, r"\['cpu', 'reference'\]; did you mean 'reference'"),
         ({"backend": "qqq"}, "unknown backend 'qqq'"),
     ],
@@ -138,11 +144,21 @@ def test_the_compiled_backend_refuses_what_it_cannot_fit():
 
 def test_problems_that_do_not_fit_together_are_refused():
     signals, coords, init = problem()
+    own = coords.expand(4, -1, -1)
     for bad, message in (
         ((signals[:3], coords, init), r"signals have shape \(3, 63, 1\).* need \(4, 63, 1\)"),
         ((signals[:, :60], coords, init), r"need \(4, 63, 1\)"),
         ((signals.expand(-1, -1, 3), coords, init), r"need \(4, 63, 1\)"),
         ((signals, coords[:, :1], init), r"expected at least one network and coords \(points, 2\)"),
+        (
+            (signals, own[:3], init),
+            r"shape \(3, 63, 2\).* all or \(4, points, 2\), own ones of each",
+        ),
+        ((signals, own[..., :1], init), r"shape \(4, 63, 1\); expected"),
+        ((signals, own[:, :60], init), r"on 60 points need \(4, 60, 1\)"),
+        ((signals, own[None], init), r"shape \(1, 4, 63, 2\); expected"),
+        ((signals, coords[:, 0], init), r"shape \(63,\); expected"),
+        ((signals[:, :0], own[:, :0], init), r"shape \(4, 0, 2\); expected"),
         ((signals[:0], coords, init[slice(0, 0)]), "got 0 networks"),
         ((signals.double(), coords, init), "one floating-point type on one device"),
         ((signals, coords, init.map(lambda x: x[..., None])), r"channel axes \(1,\)"),

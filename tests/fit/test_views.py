@@ -28,7 +28,7 @@ def signals_of(objects: np.ndarray) -> Tensor:
 def fit(objects: np.ndarray = OBJECTS, views: np.ndarray = VIEWS, **more) -> ViewFits:
     settings = {"steps": 15, "lr": 3e-3, "seed": 5, "min_psnr": 0.0, "retries": 0, **SIREN, **more}
     signals = settings.pop("signals", signals_of(objects))
-    coords = grid((8, 9)).to(signals.dtype)
+    coords = settings.pop("coords", grid((8, 9))).to(signals.dtype)
     return fit_views(signals, objects, views, coords, layer_layout=LAYOUT, **settings)
 
 
@@ -93,6 +93,27 @@ def test_a_failed_fit_starts_again_from_the_next_initialisation():
     assert torch.equal(result.failed, result.psnr < floor)
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_retry_sees_the_own_points_of_its_view(backend):
+    """Against each view fitted alone, from the initialisation of its last attempt."""
+    coords = 2 * torch.rand(6, 72, 2, generator=stream(0, "points")) - 1
+    objects, views = OBJECTS[[0, 3, 1, 4, 2, 5]], VIEWS[[0, 3, 1, 4, 2, 5]]
+    settings = {"points_per_step": 20, "backend": backend}
+    first = fit(objects, views, coords=coords, **settings)
+    floor = first.psnr.sort().values[2:4].mean().item()
+    result = fit(objects, views, coords=coords, min_psnr=floor, retries=2, **settings)
+    again = torch.nonzero(result.attempts > 1).flatten().tolist()
+    assert again not in ([], [*range(len(again))])  # neither none nor the first rows
+    for n, attempt in enumerate((result.attempts - 1).tolist()):
+        one = slice(n, n + 1)
+        init = init_views(LAYOUT, objects[one], views[one], seed=5, attempt=attempt, omega_0=20.0)
+        alone = fit_sirens(
+            signals_of(objects[one]), coords[n], init=init, **SIREN, steps=15, lr=3e-3, **settings
+        )
+        difference = alone.weights.flatten() - result.result.weights[one].flatten()
+        assert difference.abs().max() <= (0 if backend == "cpu" else 1e-5)
+
+
 def test_what_never_reaches_the_floor_is_marked_after_the_last_retry():
     result = fit(min_psnr=200.0, retries=2)
     assert result.attempts.tolist() == [3] * 6
@@ -117,5 +138,9 @@ def test_progress_counts_the_retries():
 def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="6 signals, 6 object_ids and 5 views"):
         fit(views=VIEWS[:5])
+    own = grid((8, 9)).expand(7, -1, -1)
+    for coords in (own, own[:5], own[:, None]):
+        with pytest.raises(ValueError, match="got 6 signals and coords of shape"):
+            fit(coords=coords)
     with pytest.raises(ValueError, match="retries is -1"):
         fit(retries=-1)

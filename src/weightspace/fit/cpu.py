@@ -37,9 +37,10 @@ def thread_count(threads: int | None) -> int:
 
 def fit_cpu(
     signals: Float[Tensor, "batch points d_out"],
-    coords: Float[Tensor, "points d_in"],
+    coords: Float[Tensor, "*own points d_in"],
     *,
     init: Weights,
+    points_per_step: int,
     omega_0: float,
     output_offset: float,
     steps: int,
@@ -51,8 +52,8 @@ def fit_cpu(
 ) -> tuple[Weights, Int[Tensor, " batch"]]:
     """Fit each network to its signal; arguments as `fitting.fit_sirens`.
 
-    A network's result depends on its own signal and initialisation alone, to the last bit:
-    not on the rest of the batch and not on the number of threads.
+    A network's result depends on its own signal, points and initialisation alone, to the last
+    bit: not on the rest of the batch and not on the number of threads.
 
     Returns:
         The fitted networks and the number of steps each took.
@@ -60,8 +61,9 @@ def fit_cpu(
     padded = _pad_widths(init)
     params = padded.flatten().detach()
     starts = _starts(padded.layer_layout)
-    points, rows = len(coords), 2 * int(starts[2, -1] + max(padded.layer_layout))
-    tile, n_threads = tile_size(points, rows), thread_count(threads)
+    rows = 2 * int(starts[2, -1] + max(padded.layer_layout))
+    tile, n_threads = tile_size(points_per_step, rows), thread_count(threads)
+    sets = coords if coords.ndim == 3 else coords[None]
     taken = torch.zeros(len(init), dtype=torch.int64)
     d_in = padded.layer_layout[0]
     with numba_threads(n_threads):
@@ -69,9 +71,10 @@ def fit_cpu(
             params.numpy(),
             np.array(padded.layer_layout),
             starts,
-            _tiles(pad(coords, (0, d_in - coords.shape[1])), tile),
-            _tiles(signals, tile),
-            points,
+            _tiles(pad(sets, (0, d_in - sets.shape[2])), points_per_step, tile),
+            (torch.arange(len(init)) % len(sets)).numpy(),
+            _tiles(signals, points_per_step, tile),
+            points_per_step,
             torch.empty(n_threads, rows, tile).numpy(),
             (float(omega_0), float(output_offset)),
             (int(steps), float(lr), float(betas[0]), float(betas[1]), float(eps)),
@@ -118,10 +121,15 @@ def _starts(layout: tuple[int, ...]) -> np.ndarray:
     return starts
 
 
-def _tiles(x: Float[Tensor, "*batch points d"], tile: int) -> np.ndarray:
-    """Cut the points into tiles, the last one padded with zeros: (*batch, tiles, d, tile)."""
-    whole = pad(x.detach(), (0, 0, 0, -x.shape[-2] % tile))
-    return whole.unflatten(-2, (-1, tile)).transpose(-1, -2).contiguous().numpy()
+def _tiles(x: Float[Tensor, "batch points d"], size: int, tile: int) -> np.ndarray:
+    """Cut the points into slices of `size`, each of these into tiles, its last padded with zeros.
+
+    Returns:
+        (batch, slices, tiles, d, tile); points that fill no slice are left out.
+    """
+    slices = x.detach()[:, : x.shape[1] // size * size].unflatten(1, (-1, size))
+    whole = pad(slices, (0, 0, 0, -size % tile))
+    return whole.unflatten(2, (-1, tile)).transpose(-1, -2).contiguous().numpy()
 
 
 @contextmanager

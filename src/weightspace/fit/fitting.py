@@ -27,6 +27,7 @@ class Backend(Protocol):
         coords: Tensor,
         *,
         init: Weights,
+        points_per_step: int,
         omega_0: float,
         output_offset: float,
         steps: int,
@@ -41,6 +42,7 @@ class Backend(Protocol):
 
 
 BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu}
+MOST_POINTS = 2**21  # of all networks of a chunk together
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ class FitResult:
 
 def fit_sirens(
     signals: Float[Tensor, "batch points d_out"],
-    coords: Float[Tensor, "points d_in"],
+    coords: Float[Tensor, "*own points d_in"],
     *,
     init: Weights,
     omega_0: float,
     output_offset: float,
     steps: int,
     lr: float,
+    points_per_step: int | None = None,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     target_psnr: float | None = None,
@@ -68,22 +71,29 @@ def fit_sirens(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FitResult:
-    """Fit each network to its signal by Adam on the mean squared error of all points.
+    """Fit each network to its signal by Adam on the mean squared error.
 
-    The networks are independent: each has its own loss and its own running means.
+    The networks are independent: each has its own loss and its own running means. With
+    m = `points_per_step` of p points, step t = 0, 1, ... sees the m points from
+    (t mod floor(p / m)) m on: slice after slice of the list, and again from its start. So points
+    in random order are drawn without replacement in each pass; the p mod m last points serve
+    the reported error alone.
 
     Args:
         signals: what each network is to show, in [0, 1] if `target_psnr` is to make sense.
-        coords: the points, shared by all networks.
+        coords: the points, shared by all networks `(points, d_in)` or own ones of each
+            `(batch, points, d_in)`.
         init: where each network starts, one per signal.
         omega_0: the frequency of every sine.
         output_offset: a constant added to every output.
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
+        points_per_step: how many points a step sees; None for all.
         betas: the decay rates of Adam's running means.
         eps: Adam's small number, outside the square root.
         target_psnr: a network that has reached it, in decibels, at the start of a step stops
-            there; None for never.
+            there; None for never, as it must be with `points_per_step`, since a step then
+            does not know the error of the whole signal.
         backend: a name in `BACKENDS`, or "auto": "cpu" for float32 tensors on the CPU, else
             "reference". The backends differ by float32 rounding.
         threads: the threads of the "cpu" backend, by default torch's number; at most as many
@@ -91,8 +101,8 @@ def fit_sirens(
         progress: called with the number of networks done and in all.
 
     Returns:
-        The fitted networks, their mean squared errors and the steps each took. A fit that
-        diverged has NaN in its error: nothing is hidden or repeated here.
+        The fitted networks, their mean squared errors over all points and the steps each took. A
+        fit that diverged has NaN in its error: nothing is hidden or repeated here.
 
     Raises:
         ValueError: if shapes, kinds of tensors or settings do not fit together, or the
@@ -100,27 +110,30 @@ def fit_sirens(
     """
     check_problem(signals, coords, init)
     _check_settings(steps=steps, lr=lr, omega_0=omega_0, betas=betas, eps=eps, threads=threads)
+    points = coords.shape[-2]
+    _check_slices(points_per_step, points, target_psnr)
     signals, coords, init = signals.detach(), coords.detach(), init.map(torch.detach)
     name = _choose(backend, signals, coords, init)
     siren = {"omega_0": omega_0, "output_offset": output_offset}
     fit = partial(
         BACKENDS[name],
-        coords=coords,
         **siren,
         steps=steps,
         lr=lr,
+        points_per_step=points_per_step or points,
         betas=betas,
         eps=eps,
         target_mse=None if target_psnr is None else mse_of_psnr(target_psnr),
         threads=threads,
     )
     parts: list[FitResult] = []
-    size = _chunk_size(name, signals.device, threads)
+    size = _chunk_size(name, signals.device, threads, points)
     for start in range(0, len(init), size):
         part = slice(start, start + size)
-        weights, taken = fit(signals[part], init=init[part])
+        here = coords if coords.ndim == 2 else coords[part]
+        weights, taken = fit(signals[part], here, init=init[part])
         with torch.no_grad():
-            mse = squared_error(weights, signals[part], coords, **siren)
+            mse = squared_error(weights, signals[part], here, **siren)
         parts.append(FitResult(weights, mse, taken))
         if progress is not None:
             progress(min(part.stop, len(init)), len(init))
@@ -131,11 +144,16 @@ def fit_sirens(
     )
 
 
-def _chunk_size(backend: str, device: torch.device, threads: int | None) -> int:
-    """How many networks to fit between two reports of progress: enough to fill the device."""
+def _chunk_size(backend: str, device: torch.device, threads: int | None, points: int) -> int:
+    """How many networks to fit between two reports of progress.
+
+    Enough to fill the device, but few enough that their neurons at all points, which give the
+    final error, find room in memory.
+    """
+    most = max(1, MOST_POINTS // points)
     if backend == "cpu":
-        return max(64, 8 * thread_count(threads))
-    return 64 if device.type == "cpu" else 2048
+        return min(most, max(64, 8 * thread_count(threads)))
+    return min(most, 64 if device.type == "cpu" else 2048)
 
 
 def _choose(backend: str, signals: Tensor, coords: Tensor, init: Weights) -> str:
@@ -166,16 +184,19 @@ def check_problem(signals: Tensor, coords: Tensor, init: Weights) -> None:
     layout = init.layer_layout
     if init.channels:
         raise ValueError(f"init has channel axes {init.channels}; raw networks have none")
-    if len(init) == 0 or coords.ndim != 2 or len(coords) == 0 or coords.shape[1] != layout[0]:
+    n, shape = len(init), tuple(coords.shape)
+    points = shape[-2] if len(shape) > 1 else 0
+    if n == 0 or points == 0 or shape not in {(points, layout[0]), (n, points, layout[0])}:
         raise ValueError(
-            f"got {len(init)} networks and coords of shape {tuple(coords.shape)}; expected at "
-            f"least one network and coords (points, {layout[0]}) for layer_layout {layout}"
+            f"got {n} networks and coords of shape {shape}; expected at least one network and "
+            f"coords (points, {layout[0]}) shared by all or ({n}, points, {layout[0]}), own ones "
+            f"of each, for layer_layout {layout}"
         )
-    expected = (len(init), len(coords), layout[-1])
+    expected = (n, points, layout[-1])
     if tuple(signals.shape) != expected:
         raise ValueError(
-            f"signals have shape {tuple(signals.shape)}; {len(init)} networks of layer_layout "
-            f"{layout} on {len(coords)} points need {expected}"
+            f"signals have shape {tuple(signals.shape)}; {n} networks of layer_layout "
+            f"{layout} on {points} points need {expected}"
         )
     kinds = {f"{x.dtype} on {x.device}" for x in (signals, coords, *init)}
     if len(kinds) > 1 or not init.dtype.is_floating_point:
@@ -203,3 +224,19 @@ def _check_settings(
             raise ValueError(f"{name} is {value}; it must be positive")
     if not all(0 <= beta < 1 for beta in betas):
         raise ValueError(f"betas are {betas}; both must lie in [0, 1)")
+
+
+def _check_slices(points_per_step: int | None, points: int, target_psnr: float | None) -> None:
+    """Refuse slices that the points do not fill, and an early stop that slices cannot judge."""
+    if points_per_step is None:
+        return
+    if not 1 <= points_per_step <= points:
+        raise ValueError(
+            f"points_per_step is {points_per_step}; it must lie between 1 and the {points} points "
+            f"of a signal, or be None for all"
+        )
+    if target_psnr is not None:
+        raise ValueError(
+            f"points_per_step is {points_per_step} and target_psnr is {target_psnr}: a step that "
+            f"sees a part of the points cannot tell when to stop; set one of the two to None"
+        )

@@ -213,8 +213,8 @@ def _adam(params, gradient, mean, square, t, lr, beta_1, beta_2, eps):
 
 @_jit
 @no_type_check
-def _fit_one(params, layout, starts, coords, target, points, scratch, siren, adam, target_mse):
-    """Fit one network in place; returns the number of steps taken."""
+def _fit_one(params, layout, starts, coords, targets, points, scratch, siren, adam, target_mse):
+    """Fit one network in place, each step on the next slice; returns the steps taken."""
     omega_0, output_offset = siren
     steps, lr, beta_1, beta_2, eps = adam
     neurons, width = starts[NEURON, -1], layout.max()
@@ -222,18 +222,20 @@ def _fit_one(params, layout, starts, coords, target, points, scratch, siren, ada
     deltas = scratch[2 * neurons :].reshape(2, width, scratch.shape[1])
     moments = np.zeros((3, params.size), np.float32)
     gradient, mean, square = moments[0], moments[1], moments[2]
-    tiles, tile, values = coords.shape[0], coords.shape[2], points * target.shape[1]
+    slices, tiles, tile = coords.shape[0], coords.shape[1], coords.shape[3]
+    values = points * targets.shape[2]
     for t in range(steps):
+        coord, target = coords[t % slices], targets[t % slices]
         gradient[:] = _ZERO
         loss = 0.0
         for k in range(tiles):
             valid = min(tile, points - k * tile)
-            outputs = _forward(params, layout, starts, coords[k], x, slopes, omega_0)
+            outputs = _forward(params, layout, starts, coord[k], x, slopes, omega_0)
             delta = deltas[0, : layout[-1]]
             loss += _output_delta(
                 outputs, target[k], valid, _f(output_offset), _f(2 / values), delta
             )
-            _backward(params, gradient, layout, starts, coords[k], x, slopes, deltas)
+            _backward(params, gradient, layout, starts, coord[k], x, slopes, deltas)
         if loss / values <= target_mse:
             return t
         _adam(params, gradient, mean, square, t + 1, lr, beta_1, beta_2, eps)
@@ -243,7 +245,7 @@ def _fit_one(params, layout, starts, coords, target, points, scratch, siren, ada
 @njit(cache=True, parallel=True, error_model="numpy")
 @no_type_check
 def fit_networks(
-    params, layout, starts, coords, targets, points, scratch, siren, adam, target_mse, taken
+    params, layout, starts, coords, sets, targets, points, scratch, siren, adam, target_mse, taken
 ):
     """Fit every network to its signal, in parallel; `params` and `taken` are written.
 
@@ -252,9 +254,10 @@ def fit_networks(
         layout: the widths, multiples of `BLOCK`.
         starts: `(3, layers + 1)`: where each layer starts in a row of `params` (its weights,
             its biases) and among the neurons.
-        coords: `(tiles, d_in, tile)`, zero in the padding.
-        targets: `(batch, tiles, d_out, tile)` with the true d_out.
-        points: the true number of points.
+        coords: `(sets, slices, tiles, d_in, tile)`, zero in the padding.
+        sets: `(batch,)` int64, which set of coords each network has.
+        targets: `(batch, slices, tiles, d_out, tile)` with the true d_out.
+        points: the true number of points in a slice.
         scratch: `(threads, 2 (neurons + widest), tile)`, one part per thread.
         siren: (omega_0, output_offset).
         adam: (steps, lr, beta_1, beta_2, eps).
@@ -266,7 +269,7 @@ def fit_networks(
             params[n],
             layout,
             starts,
-            coords,
+            coords[sets[n]],
             targets[n],
             points,
             scratch[get_thread_id()],

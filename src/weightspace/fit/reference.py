@@ -17,7 +17,7 @@ __all__ = ["adam_step", "fit_reference", "squared_error"]
 def squared_error(
     w: Weights,
     signals: Float[Tensor, "batch points d_out"],
-    coords: Float[Tensor, "points d_in"],
+    coords: Float[Tensor, "*own points d_in"],
     *,
     omega_0: float,
     output_offset: float,
@@ -68,9 +68,10 @@ def adam_step(
 
 def fit_reference(
     signals: Float[Tensor, "batch points d_out"],
-    coords: Float[Tensor, "points d_in"],
+    coords: Float[Tensor, "*own points d_in"],
     *,
     init: Weights,
+    points_per_step: int,
     omega_0: float,
     output_offset: float,
     steps: int,
@@ -92,11 +93,18 @@ def fit_reference(
     mean = square = w.map(torch.zeros_like)
     active = torch.ones(len(w), dtype=torch.bool, device=w.device)
     taken = torch.zeros(len(w), dtype=torch.int64, device=w.device)
+    slices = signals.shape[1] // points_per_step
     for t in range(1, steps + 1):
+        first = (t - 1) % slices * points_per_step
+        points = slice(first, first + points_per_step)
         with torch.enable_grad():
             leaves = w.map(lambda x: x.detach().requires_grad_())
             loss = squared_error(
-                leaves, signals, coords, omega_0=omega_0, output_offset=output_offset
+                leaves,
+                signals[:, points],
+                coords[..., points, :],
+                omega_0=omega_0,
+                output_offset=output_offset,
             )
             gradient = _unlist(torch.autograd.grad(loss.sum(), list(leaves)))
         if target_mse is not None:

@@ -71,7 +71,7 @@ def fit_views(
     signals: Float[Tensor, "batch points d_out"],
     object_ids: Ids,
     views: Ids,
-    coords: Float[Tensor, "points d_in"],
+    coords: Float[Tensor, "*own points d_in"],
     *,
     layer_layout: Sequence[int],
     omega_0: float,
@@ -79,6 +79,7 @@ def fit_views(
     steps: int,
     lr: float,
     seed: int,
+    points_per_step: int | None = None,
     target_psnr: float | None = None,
     min_psnr: float,
     retries: int,
@@ -95,13 +96,15 @@ def fit_views(
         signals: the signal of each view in [0, 1], repeated for the views of one object.
         object_ids: the object of each view.
         views: the number of each view among those of its object.
-        coords: the points, shared by all views.
+        coords: the points, shared by all views `(points, d_in)` or own ones of each
+            `(batch, points, d_in)`, repeated like the signals. Retries see the same points.
         layer_layout: the widths (d_0, ..., d_L).
         omega_0: the frequency of every sine.
         output_offset: a constant added to every output.
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
         seed: the study's seed.
+        points_per_step: as in `fit_sirens`.
         target_psnr: stop a fit that has reached it, in decibels; None for never.
         min_psnr: the floor under which a fit has failed, in decibels.
         retries: how often a failed fit is repeated from a new initialisation.
@@ -113,13 +116,19 @@ def fit_views(
         The last attempt of every view, its PSNR, the attempts made and whether it failed.
 
     Raises:
-        ValueError: if the numbers of signals, objects and views differ, `retries` is
-            negative, or as `fit_sirens`.
+        ValueError: if the numbers of signals, sets of own points, objects and views differ,
+            `retries` is negative, or as `fit_sirens`.
     """
     if not len(signals) == len(object_ids) == len(views):
         raise ValueError(
             f"got {len(signals)} signals, {len(object_ids)} object_ids and {len(views)} views; "
             f"each view needs one of each"
+        )
+    own = coords.ndim > 2
+    if own and len(coords) != len(signals):
+        raise ValueError(
+            f"got {len(signals)} signals and coords of shape {tuple(coords.shape)}; give the "
+            f"points (points, d_in) shared by all, or own ones of each signal"
         )
     if retries < 0:
         raise ValueError(f"retries is {retries}; it must be at least 0")
@@ -135,12 +144,13 @@ def fit_views(
         )
         again = fit_sirens(
             signals[pending],
-            coords,
+            coords[pending] if own else coords,
             init=init.to(signals.device).to(signals.dtype),
             omega_0=omega_0,
             output_offset=output_offset,
             steps=steps,
             lr=lr,
+            points_per_step=points_per_step,
             target_psnr=target_psnr,
             backend=backend,
             threads=threads,
