@@ -7,7 +7,7 @@ from weightspace.data.shapes.mesh import Mesh, MeshError
 
 __all__ = ["inside", "signed_distance"]
 
-_DOUBT = 0.05  # ten times the largest error of the fast winding number; see `inside`
+_DOUBT = 0.05  # five times the largest error seen of the fast winding number; see `inside`
 
 
 def signed_distance(mesh: Mesh, points: np.ndarray) -> np.ndarray:
@@ -40,10 +40,10 @@ def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     """Which points the mesh encloses: those with a generalised winding number above 1/2.
 
     The winding number is the solid angle under which a point sees the mesh, over 4 pi: 1
-    inside and 0 outside of a closed mesh, and in between near the holes of an open one. The
-    fast approximation that serves here was off by at most 0.0043 (0.002 near 1/2) on closed
-    and open meshes and soups of 10 to 300,000 triangles; points that it finds within 0.05 of
-    1/2 are decided by the exact winding number, so the answer is the exact one.
+    inside and 0 outside of a closed mesh, and in between near the holes of an open one. It is
+    approximated, with an error of at most 0.0093 (0.0033 near 1/2) on 70 meshes: closed, open
+    and soups, of 10 to 300,000 triangles. Points that come within 0.05 of 1/2 are decided by
+    the exact winding number, so the answer is the exact one.
 
     Args:
         mesh: the mesh, with faces counter-clockwise from outside.
