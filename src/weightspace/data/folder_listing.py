@@ -1,58 +1,72 @@
-"""Which pictures a folder holds: one subfolder per class, perhaps within `train` and `test`."""
+"""Which files a folder holds: one subfolder per class, perhaps within `train` and `test`."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from weightspace.data.pictures import SUFFIXES
 
-__all__ = ["FolderError", "Listed", "folder_state", "list_folder"]
+__all__ = ["PICTURES", "FolderError", "Kind", "Listed", "folder_state", "list_folder"]
 
 TEST_SHARE = 0.2  # of every class, where the folder has no `train` and `test`
 _SHOWN = 5  # how many names a message lists
 
 
 class FolderError(ValueError):
-    """A folder of pictures that cannot be used."""
+    """A folder of pictures or meshes that lies otherwise, or has files that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of files: what one and many of them are called, and the suffixes that tell them."""
+
+    one: str
+    many: str
+    suffixes: Collection[str]
+
+
+PICTURES = Kind("picture", "pictures", SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One picture: its path, its class and its official split, "train" or "test"."""
+    """One file: its path, its class and its official split, "train" or "test"."""
 
     path: Path
     class_name: str
     split: str
 
 
-def list_folder(root: Path) -> list[Listed]:
-    """List the pictures of a folder, sorted by class and name.
+def list_folder(root: Path, kind: Kind = PICTURES) -> list[Listed]:
+    """List the files of a kind in a folder, sorted by class and name.
 
     If the folder has `train` and `test`, with the same classes in both, these are the official
     splits, and training comes first. Otherwise a fifth of every class becomes the test split:
-    the pictures whose names have the lowest digests, which is as good as chance and hardly
-    changes when pictures are added.
+    the files whose names have the lowest digests, which is as good as chance and hardly
+    changes when files are added.
 
-    Pictures are told by their suffix; hidden and other files do not count.
+    The files are told by their suffix; hidden and other ones do not count.
 
     Raises:
         FolderError: if the folder is missing, lies otherwise, or has too few classes or
-            pictures; the message names the folder.
+            files; the message names the folder.
     """
     if not root.is_dir():
         raise FolderError(f"{root} is not a folder; it must have one subfolder per class")
     parts = _folders(root)
     official = {"train", "test"} <= set(parts)
-    _refuse_misplaced(root, depth=2 if official else 1)
+    _refuse_misplaced(root, kind, depth=2 if official else 1)
     if not official:
-        return [item for name, paths in _classes(root).items() for item in _cut(name, paths)]
+        classes = _classes(root, kind)
+        return [item for name, paths in classes.items() for item in _cut(name, paths, kind)]
     if others := sorted(set(parts) - {"train", "test"}):
         raise FolderError(
             f"{root} has {_some(others)} beside train and test; put what is to be trained or "
             "validated on into train, and take the rest away"
         )
-    train, test = _classes(root / "train"), _classes(root / "test")
+    train, test = _classes(root / "train", kind), _classes(root / "test", kind)
     if differing := sorted(train.keys() ^ test.keys()):
         raise FolderError(
             f"{root / 'train'} and {root / 'test'} must have the same classes; "
@@ -66,36 +80,36 @@ def list_folder(root: Path) -> list[Listed]:
     ]
 
 
-def folder_state(root: Path) -> str:
-    """Digest the names, sizes and times of the pictures in a folder, to tell when they change."""
+def folder_state(root: Path, kind: Kind = PICTURES) -> str:
+    """Digest the names, sizes and times of the files of a kind, to tell when they change."""
     digest = blake2b(digest_size=12)
-    for path in _pictures_below(root):
+    for path in _files_below(root, kind):
         status = (root / path).stat()
         digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of every class, both sorted."""
-    classes = {name: _pictures(folder / name) for name in _folders(folder)}
+def _classes(folder: Path, kind: Kind) -> dict[str, list[Path]]:
+    """The files of every class, both sorted."""
+    classes = {name: _files(folder / name, kind) for name in _folders(folder)}
     if empty := [name for name, paths in classes.items() if not paths]:
         raise FolderError(
-            f"{folder} has classes without a picture: {_some(empty)}"
-            f"{_other_files(folder / empty[0])}; add pictures or remove the folders"
+            f"{folder} has classes without a {kind.one}: {_some(empty)}"
+            f"{_other_files(folder / empty[0], kind)}; add {kind.many} or remove the folders"
         )
     if len(classes) < 2:
-        found = f"only {next(iter(classes))}" if classes else f"none{_other_files(folder)}"
+        found = f"only {next(iter(classes))}" if classes else f"none{_other_files(folder, kind)}"
         raise FolderError(
             f"{folder} must have one subfolder per class, two classes or more; it has {found}"
         )
     return classes
 
 
-def _cut(name: str, paths: list[Path]) -> list[Listed]:
-    """The pictures of one class, a fifth of them for the test."""
+def _cut(name: str, paths: list[Path], kind: Kind) -> list[Listed]:
+    """The files of one class, a fifth of them for the test."""
     if len(paths) < 2:
         raise FolderError(
-            f"class {name} in {paths[0].parents[1]} has one picture; it needs two, one to train "
+            f"class {name} in {paths[0].parents[1]} has one {kind.one}; it needs two, one to train "
             "on and one to test on"
         )
     ranked = sorted(paths, key=lambda path: blake2b(path.name.encode()).digest())
@@ -108,39 +122,39 @@ def _folders(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, sorted by name."""
-    return sorted((p for p in folder.iterdir() if _is_picture(p)), key=lambda p: p.name)
+def _files(folder: Path, kind: Kind) -> list[Path]:
+    """The files of a kind directly in a folder, sorted by name."""
+    return sorted((p for p in folder.iterdir() if _is(p, kind)), key=lambda p: p.name)
 
 
-def _pictures_below(root: Path) -> list[Path]:
-    """The pictures at any depth, relative to `root`, but for those in hidden folders."""
-    below = sorted(path.relative_to(root) for path in root.rglob("*") if _is_picture(path))
+def _files_below(root: Path, kind: Kind) -> list[Path]:
+    """The files of a kind at any depth, relative to `root`, but for those in hidden folders."""
+    below = sorted(path.relative_to(root) for path in root.rglob("*") if _is(path, kind))
     return [path for path in below if not any(part.startswith(".") for part in path.parts)]
 
 
-def _is_picture(path: Path) -> bool:
+def _is(path: Path, kind: Kind) -> bool:
     hidden = path.name.startswith(".")
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    return not hidden and path.suffix.lower() in kind.suffixes and path.is_file()
 
 
-def _refuse_misplaced(root: Path, *, depth: int) -> None:
-    """Refuse pictures that do not lie directly in the folder of a class, `depth` below `root`."""
-    if wrong := [str(p) for p in _pictures_below(root) if len(p.parts) != depth + 1]:
+def _refuse_misplaced(root: Path, kind: Kind, *, depth: int) -> None:
+    """Refuse files that do not lie directly in the folder of a class, `depth` below `root`."""
+    if wrong := [str(p) for p in _files_below(root, kind) if len(p.parts) != depth + 1]:
         raise FolderError(
-            f"{root} has pictures in the wrong place: {_some(wrong)}; every "
-            "picture must lie directly in the folder of its class, and the folders of the classes "
+            f"{root} has {kind.many} in the wrong place: {_some(wrong)}; every {kind.one} must "
+            "lie directly in the folder of its class, and the folders of the classes "
             "side by side or within both train and test"
         )
 
 
-def _other_files(folder: Path) -> str:
-    """What there is in a folder in place of pictures, in brackets."""
-    kinds = Counter(p.suffix.lower() or p.name for p in folder.iterdir() if p.is_file())
-    if not kinds:
+def _other_files(folder: Path, kind: Kind) -> str:
+    """What there is in a folder in place of the files of a kind, in brackets."""
+    found = Counter(p.suffix.lower() or p.name for p in folder.iterdir() if p.is_file())
+    if not found:
         return ""
-    listed = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common(_SHOWN))
-    return f" (files that are no pictures or hidden: {listed})"
+    listed = ", ".join(f"{n} {suffix}" for suffix, n in found.most_common(_SHOWN))
+    return f" (files that are no {kind.many} or hidden: {listed})"
 
 
 def _some(names: list[str]) -> str:
