@@ -1,7 +1,9 @@
 """The files in a zip archive, read in place."""
 
 import stat
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import cast
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from weightspace.data.unpack import UnpackError, pieces
@@ -44,7 +46,7 @@ class ZipFolder:
         info = self._archive.getinfo(name)
         try:
             with self._archive.open(info) as content:
-                return b"".join(pieces(content, info.file_size))
+                return b"".join(pieces(cast(BufferedIOBase, content), info.file_size))
         except (BadZipFile, NotImplementedError, UnpackError) as error:
             raise self._damaged(error) from error
 
