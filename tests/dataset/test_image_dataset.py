@@ -74,5 +74,5 @@ def test_one_mean_and_one_deviation_for_all_pixels(dataset):
 def test_statistics_of_networks_do_not_fit_images(dataset):
     statistics = tensor_statistics(dataset.images)
     twice = type(statistics)(statistics.mean * 2, statistics.std * 2)
-    with pytest.raises(ValueError, match="2 means and 2 deviations; images need 1 of each"):
+    with pytest.raises(ValueError, match="2 means and 2 deviations; raw data need 1 of each"):
         standardise(dataset.images, twice)

@@ -14,7 +14,8 @@ from weightspace.report.saving import save_csv
 COLUMNS = [
     *("study", "cell", "dataset", "inputs", "model", "scheme", "views", "objects", "train_inrs"),
     *("budget", "n_classes", "seed", "updates", "best_update", "train_accuracy", "val_accuracy"),
-    *("test_accuracy", "internal_accuracy", "test_loss", "seconds", "device", "commit"),
+    *("val_balanced_accuracy", "test_accuracy", "test_balanced_accuracy", "internal_accuracy"),
+    *("test_loss", "seconds", "device", "commit"),
 ]
 
 
@@ -61,7 +62,7 @@ def test_internal_accuracy_is_nan_where_nothing_was_measured(make_files):
 
 def test_unknown_inputs(make_files):
     path = make_files(cells=[("none", 1)], inputs="sounds").metrics[0]
-    with pytest.raises(ReportError, match="inputs = 'sounds'; it must be one of weights, pixels"):
+    with pytest.raises(ReportError, match=r"inputs = 'sounds'.* weights, pixels, points, queries"):
         collect_runs([path])
 
 
@@ -79,17 +80,19 @@ def test_missing_key_of_a_cell(make_files, key):
         collect_runs([path])
 
 
-def test_missing_key_of_a_run(make_files):
+@pytest.mark.parametrize("key", ["test_loss", "val_balanced_accuracy", "test_balanced_accuracy"])
+def test_missing_key_of_a_run(make_files, key):
     path = make_files(cells=[("none", 1)]).metrics[0]
-    _edit(path, lambda m: m["runs"][1].pop("test_loss"))
-    with pytest.raises(ReportError, match=r"runs\[1\] lacks test_loss"):
+    _edit(path, lambda m: m["runs"][1].pop(key))
+    with pytest.raises(ReportError, match=rf"runs\[1\] lacks {key}; train this cell again"):
         collect_runs([path])
 
 
-def test_percent_instead_of_fraction(make_files):
+@pytest.mark.parametrize("key", ["test_accuracy", "test_balanced_accuracy"])
+def test_percent_instead_of_fraction(make_files, key):
     path = make_files(cells=[("none", 1)]).metrics[0]
-    _edit(path, lambda m: m["runs"][0].update(test_accuracy=41.2))
-    with pytest.raises(ReportError, match=r"test_accuracy = 41.2; an accuracy is a fraction"):
+    _edit(path, lambda m: m["runs"][0].update({key: 41.2}))
+    with pytest.raises(ReportError, match=rf"{key} = 41.2; an accuracy is a fraction"):
         collect_runs([path])
 
 

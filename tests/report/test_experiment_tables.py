@@ -16,6 +16,7 @@ from weightspace.report.tables import save_tables
 from weightspace.report.views import MORE_OBJECTS, MORE_VIEWS, families, views_table
 
 ACCURACY, DIFFERENCE = "test accuracy [95 %]", "difference to none [95 %]"
+BALANCED = "balanced accuracy [95 %]"
 
 
 def test_every_form_of_the_schemes_table_agrees_with_runs_csv(make_files, tmp_path):
@@ -56,6 +57,27 @@ def test_object_intervals_are_there_with_predictions_and_explained(make_files):
     (table,) = schemes_tables(collect_runs(files.metrics), correctness)
     assert {"objects_ci95", "difference_objects_ci95"} <= set(table.numbers)
     assert "± objects" in table.words and "draw of the test objects" in table.note
+
+
+def test_the_balanced_accuracy_is_shown_where_it_is_another_number(make_files):
+    runs = collect_runs(make_files(models=("dws",)).metrics)
+    (same,) = schemes_tables(runs)
+    assert BALANCED not in same.words and "Balanced" not in same.note
+    # One row is enough, and less than a tenth of a percent is none.
+    flips = runs["scheme"] == "sign_flip"
+    for gap, shown in ((0.0004, False), (0.05, True)):
+        moved = runs["test_accuracy"].where(~flips, runs["test_accuracy"] - gap)
+        (table,) = schemes_tables(runs.assign(test_balanced_accuracy=moved))
+        assert (BALANCED in table.words) == ("Balanced" in table.note) == shown
+    row = table.numbers.set_index("scheme").loc["sign_flip"]
+    assert row["test_balanced_accuracy"] == pytest.approx(row["test_accuracy"] - 0.05)
+    assert row["test_balanced_ci95"] == pytest.approx(row["test_ci95"])
+    words = table.words.set_index("scheme")[BALANCED]
+    mean, half = 100 * row["test_balanced_accuracy"], 100 * row["test_balanced_ci95"]
+    assert words["sign flip"] == f"{mean:.1f} [{mean - half:.1f}, {mean + half:.1f}]"
+    # The differences stay those of the accuracy.
+    kept = ["difference", "difference_ci95"]
+    pd.testing.assert_frame_equal(table.numbers[kept], same.numbers[kept])
 
 
 def test_several_datasets_get_a_column_and_are_compared_apart(make_files):

@@ -7,6 +7,7 @@ import torch
 
 from weightspace.dataset.image_dataset import ImageDataset
 from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.point_dataset import PointDataset
 from weightspace.weights import Weights
 
 LAYOUT = (2, 3, 2)
@@ -49,6 +50,30 @@ def make_images(objects, *, seed=0, first_id=0, shape=(8, 8, 1)):
     )
 
 
+def make_points(objects, *, seed=0, first_id=0, channels=3):
+    """Sets of points in a ball of two classes: the ball is long in x or in y.
+
+    With four channels they fill the cube and say whether they are in it.
+    """
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.arange(objects) % 2
+    points = 2 * torch.rand(objects, 100, 3, generator=g) - 1
+    axes = torch.tensor([[1.0, 0.5, 0.7], [0.5, 1.0, 0.7]])[labels][:, None]
+    if channels == 3:
+        points = points / points.norm(dim=2, keepdim=True) * axes
+    else:
+        inside = (points / axes).norm(dim=2, keepdim=True) < 1
+        points = torch.cat([points, torch.where(inside, 1.0, -1.0)], dim=2)
+    ids = torch.arange(first_id, first_id + objects)
+    return PointDataset(
+        points=points,
+        labels=labels,
+        object_ids=ids,
+        views=torch.zeros_like(ids),
+        n_classes=2,
+    )
+
+
 @pytest.fixture
 def inrs():
     return make_inrs
@@ -57,6 +82,11 @@ def inrs():
 @pytest.fixture
 def images():
     return make_images
+
+
+@pytest.fixture
+def points():
+    return make_points
 
 
 @pytest.fixture

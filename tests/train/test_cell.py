@@ -16,6 +16,7 @@ from weightspace.train.supervised import predict, scores, train_supervised
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
+POINT_CASES = [("pointnet", 3), ("pointnet_occupancy", 4)]
 SCHEMES = {
     "none": {"augment": [], "mix": None},
     **{name: {"augment": [{"kind": name}], "mix": None} for name in AUGMENTATIONS},
@@ -64,6 +65,15 @@ def content(result, seed):
     )
 
 
+def point_splits(points, channels, sizes):
+    """Points of the three splits, with that many objects."""
+    names = ("train", "val", "test")
+    return {
+        name: points(n, seed=seed, first_id=100 * seed, channels=channels)
+        for seed, (name, n) in enumerate(zip(names, sizes, strict=True))
+    }
+
+
 @pytest.fixture
 def spied(monkeypatch):
     """What each training of a cell started from and what each of its batches was."""
@@ -102,6 +112,21 @@ def test_models_of_pixels_repeat_bitwise(pictures, kind):
     assert content(alone, 1) == content(both, 1)
     assert content(both, 0) == content(first, 0)
     assert content(both, 0)[2] != content(both, 1)[2]
+
+
+@pytest.mark.parametrize(("kind", "channels"), POINT_CASES)
+def test_models_of_points_repeat_bitwise(points, kind, channels):
+    splits = point_splits(points, channels, (16, 8, 6))
+    torch.use_deterministic_algorithms(True)  # as the script does
+    try:
+        settings = {"model": {"kind": kind, "width": 8}, "scheme": {}, "views": 1}
+        first, again = (train(splits, **settings) for _ in range(2))
+        alone, both = (train(splits, **settings, seeds=s) for s in ([1], [0, 1]))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert content(first, 0) == content(again, 0) == content(both, 0)
+    assert content(alone, 1) == content(both, 1)
+    assert first.models.input_settings == {"point_channels": channels}
 
 
 def test_a_seed_does_not_depend_on_the_other_seeds(splits):
@@ -362,6 +387,36 @@ def test_learns_a_toy_problem_of_images(images, model):
     assert result.objects == result.train_inrs == 64
 
 
+@pytest.mark.parametrize(("kind", "channels"), POINT_CASES)
+def test_learns_a_toy_problem_of_points(points, kind, channels):
+    model = {"kind": kind, "width": 16, "features": 32, "head_width": 16, "dropout": 0.0}
+    splits = point_splits(points, channels, (128, 64, 64))
+    settings = {"scheme": SCHEMES["none"], "views": 1, "updates": 100, "batch_size": 32}
+    (run,) = train(splits, model=model, **settings).runs
+    assert run["test_accuracy"] > 0.95
+    assert run["internal_accuracy"] is None
+
+
+def test_models_of_one_kind_of_points_refuse_the_other(points):
+    for (kind, _), (_, channels) in zip(POINT_CASES, POINT_CASES[::-1], strict=True):
+        splits = point_splits(points, channels, (8, 4, 4))
+        with pytest.raises(ValueError, match=f"numbers .* points of {channels}"):
+            train(splits, model={"kind": kind}, scheme={}, views=1)
+
+
+def test_balanced_accuracy_of_an_unbalanced_test_set(splits):
+    # Five of one class and one of the other.
+    full = {"train": splits["train"], "val": splits["val"]}
+    test = dataclasses.replace(splits["test"], labels=(splits["test"].object_ids == 205).long())
+    result = train({**full, "test": test})
+    (run,), (p,) = result.runs, result.predictions
+    hits = p.logits.argmax(dim=1) == p.labels
+    expected = (hits[p.labels == 0].double().mean() + hits[p.labels == 1].double().mean()) / 2
+    assert run["test_balanced_accuracy"] == pytest.approx(expected.item())
+    assert run["test_balanced_accuracy"] != pytest.approx(run["test_accuracy"])
+    assert run["test_accuracy"] == pytest.approx(hits.double().mean().item())
+
+
 # -- internal generalisation -----------------------------------------------------------------
 
 
@@ -410,9 +465,12 @@ def test_the_smoothing_of_a_scheme_replaces_that_of_the_training(splits, own):
 
 
 @pytest.mark.parametrize("scheme", ["permutation", "direct"])
-def test_images_are_neither_augmented_nor_mixed(pictures, scheme):
-    with pytest.raises(ValueError, match="weights of networks, but the model reads images"):
+def test_raw_data_are_neither_augmented_nor_mixed(pictures, points, scheme):
+    with pytest.raises(ValueError, match="weights of networks, but the model reads raw data"):
         train(pictures, model=PIXEL_MODEL, scheme=SCHEMES[scheme], views=1)
+    clouds = point_splits(points, 3, (8, 4, 4))
+    with pytest.raises(ValueError, match="weights of networks, but the model reads raw data"):
+        train(clouds, model={"kind": "pointnet"}, scheme=SCHEMES[scheme], views=1)
 
 
 def test_counts_parameters(splits):

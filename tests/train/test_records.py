@@ -76,8 +76,8 @@ def test_metrics_hold_the_agreed_keys(directory, result):
     assert (metrics["updates"], metrics["batch_size"]) == (6, 8)
     assert metrics["runs"] == result.runs
     assert " ".join(metrics["runs"][0]) == (
-        "seed updates best_update train_accuracy val_accuracy val_loss internal_accuracy "
-        "test_accuracy test_loss seconds"
+        "seed updates best_update train_accuracy val_accuracy val_balanced_accuracy val_loss "
+        "internal_accuracy test_accuracy test_balanced_accuracy test_loss seconds"
     )
     assert 0 < sum(run["seconds"] for run in metrics["runs"]) <= metrics["seconds"]
 
@@ -85,7 +85,8 @@ def test_metrics_hold_the_agreed_keys(directory, result):
 def test_history_gives_back_every_number(directory, result):
     table = rows(directory / "history.csv")
     assert " ".join(table[0]) == (
-        "seed update epoch lr loss train_accuracy train_loss val_accuracy val_loss"
+        "seed update epoch lr loss train_accuracy train_loss val_accuracy val_loss "
+        "val_balanced_accuracy"
     )
     assert [(row["seed"], row["update"]) for row in table] == [
         (seed, update) for seed in "42" for update in "246"
@@ -104,6 +105,12 @@ def test_predictions_give_back_every_logit(directory, result):
         own = [row for row in table if row["seed"] == str(run["seed"])]
         hits = sum(row["prediction"] == row["label"] for row in own)
         assert hits / len(own) == pytest.approx(run["test_accuracy"])
+        recalls = []
+        for label in {row["label"] for row in own}:
+            members = [row for row in own if row["label"] == label]
+            right = sum(row["prediction"] == label for row in members)
+            recalls.append(right / len(members))
+        assert sum(recalls) / len(recalls) == pytest.approx(run["test_balanced_accuracy"])
 
 
 def test_a_checkpoint_predicts_as_the_model_did(directory, result, splits):

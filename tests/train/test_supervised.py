@@ -10,7 +10,7 @@ from weightspace.rng import stream
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.schedule import warmup_cosine
 from weightspace.train.steps import DivergedError
-from weightspace.train.supervised import predict, scores, train_supervised
+from weightspace.train.supervised import balanced_accuracy, predict, scores, train_supervised
 
 SETTINGS = {
     "augment": None,
@@ -89,7 +89,7 @@ def test_rows_say_where_they_are(inrs):
     factors = [warmup_cosine(u - 1, updates=10, warmup=2) for u in (4, 8, 10)]
     assert [row["lr"] for row in history.rows] == [0.05 * f for f in factors]
     assert " ".join(history.rows[0]) == (
-        "update epoch lr loss train_accuracy train_loss val_accuracy val_loss"
+        "update epoch lr loss train_accuracy train_loss val_accuracy val_loss val_balanced_accuracy"
     )
 
 
@@ -344,6 +344,59 @@ def test_scores_are_accuracy_and_cross_entropy():
     assert accuracy == pytest.approx(1 / 3)
     terms = [math.log(1 + math.exp(-2)), math.log(2), math.log(1 + math.exp(1))]
     assert loss == pytest.approx(sum(terms) / 3)
+
+
+def naive_balanced_accuracy(logits, labels):
+    """Class by class, example by example."""
+    right, there = {}, {}
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        there[label] = there.get(label, 0) + 1
+        right[label] = right.get(label, 0) + (row.index(max(row)) == label)
+    return sum(right[c] / there[c] for c in there) / len(there)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(seed):
+    # Of seven classes two or more do not occur, and the others differ in size.
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.tensor([1, 2, 4, 5, 6])[(5 * torch.rand(40, generator=g) ** 2).long()]
+    logits = torch.randn(40, 7, generator=g) + torch.nn.functional.one_hot(labels, 7)
+    found = balanced_accuracy(logits, labels)
+    assert found == pytest.approx(naive_balanced_accuracy(logits, labels), abs=1e-12)
+    assert 0 < found < 1 and found != pytest.approx(scores(logits, labels)[0], abs=1e-4)
+
+
+def test_balanced_accuracy_of_guessing_the_majority():
+    labels = torch.tensor([0] * 97 + [1, 2, 3])
+    logits = torch.eye(4)[torch.zeros(100, dtype=torch.int64)]
+    assert scores(logits, labels)[0] == 0.97
+    assert balanced_accuracy(logits, labels) == 0.25
+    # With equally many of each class it is the accuracy.
+    even = torch.arange(100) % 4
+    assert balanced_accuracy(logits, even) == scores(logits, even)[0] == 0.25
+
+
+def test_every_row_has_the_balanced_accuracy_of_validation(inrs):
+    # Two of one class, eight of the other; plain accuracy still selects.
+    val = inrs(16, seed=1)
+    val = val[(val.labels == 0) | (torch.arange(16) < 4)]
+    model, snapshots = Linear(), {}
+
+    def snapshot(done, total):
+        snapshots[done] = {k: v.clone() for k, v in model.state_dict().items()}
+
+    train = inrs(32)
+    statistics = tensor_statistics(train.weights)
+    history = fit(model, train, val, evaluate_every=1, progress=snapshot)
+    for row in history.rows:
+        model.load_state_dict(snapshots[row["update"]])
+        logits = predict(model, val, statistics, 8)
+        assert row["val_balanced_accuracy"] == pytest.approx(
+            naive_balanced_accuracy(logits, val.labels)
+        )
+    assert any(row["val_balanced_accuracy"] != row["val_accuracy"] for row in history.rows)
+    best = max(history.rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert history.best_row == best
 
 
 # -- failures --------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
-"""Train a model of networks, or of images, under one scheme from every seed."""
+"""Train a model of networks, or of raw data, under one scheme from every seed."""
 
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightspace.dataset.image_dataset import load_image_dataset
-from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.dataset.load import load_datasets
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
 from weightspace.memory import keep_freed_memory
@@ -27,10 +26,8 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     device = choose_device(settings.pop("device"))
     pool = needs_pool(cell["scheme_settings"])
     keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=pool)
-    inrs = partial(load_inr_dataset, keep=keep)
-    load = load_image_dataset if cell["inputs"] == "pixels" else inrs
     result = train_cell(
-        load(snakemake.input[0]),
+        load_datasets(cell["inputs"], snakemake.input, keep=keep),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         **{key: cell[key] for key in ("views", "objects", "train_views")},

@@ -95,6 +95,30 @@ class PixelMlpConfig(Strict):
     depth: Count = 2
 
 
+class PointnetSettings(Strict):
+    """What both models on points have (weightspace.models.pointnet)."""
+
+    lr: Positive
+    weight_decay: NonNegative
+    width: Count = 64
+    depth: Count = 3
+    features: Count = 256
+    head_width: Count = 128
+    dropout: DropoutShare = 0.3
+
+
+class PointnetConfig(PointnetSettings):
+    """PointNet on points of the surface."""
+
+    kind: Literal["pointnet"]
+
+
+class PointnetOccupancyConfig(PointnetSettings):
+    """PointNet on points of the space with their occupancy."""
+
+    kind: Literal["pointnet_occupancy"]
+
+
 def _require_multiple(section: T, name: str) -> T:
     """Check that the channels of attention can be shared out among the heads."""
     given = section.model_dump()
@@ -110,6 +134,8 @@ ModelConfig = Annotated[
     | GraphTransformerConfig
     | RowTransformerConfig
     | PixelCnnConfig
-    | PixelMlpConfig,
+    | PixelMlpConfig
+    | PointnetConfig
+    | PointnetOccupancyConfig,
     Field(discriminator="kind"),
 ]

@@ -1,4 +1,4 @@
-"""What datasets of networks and of images share: labels, and the choice of views and objects."""
+"""What datasets of networks and of raw data share: labels, and the choice of views and objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -18,10 +18,10 @@ Self = TypeVar("Self", bound="Dataset")
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Labelled examples of one split on one device; `InrDataset` and `ImageDataset` are such.
+    """Labelled examples of one split on one device: of networks, images or points.
 
     A subclass adds its examples, `inputs`. Everything that trains or evaluates a model takes
-    either and asks for `inputs` alone.
+    any of them and asks for `inputs` alone.
 
     Attributes:
         labels: the class of each example, `(n,)`.
@@ -48,7 +48,7 @@ class Dataset:
 
     @property
     def inputs(self) -> Any:
-        """What a model reads, before standardisation: `Weights` or a tensor of images."""
+        """What a model reads, before standardisation: `Weights`, or a tensor of raw data."""
         raise NotImplementedError
 
     @property
@@ -87,7 +87,7 @@ class Dataset:
         depend on `views`: an object whose fits of the kept views all failed counts among
         `objects`, though none of its networks is left. Nor does the order of two objects depend
         on which others there are: where all fits of an object failed, the networks and the
-        images still choose the same objects, but for that one.
+        raw data still choose the same objects, but for that one.
 
         Args:
             views: keep the views below it; None keeps all.

@@ -22,7 +22,7 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True)
 class Statistics:
-    """One mean and one deviation per tensor: of all weights, then of all biases; or of images.
+    """One mean and one deviation per tensor: of all weights, then of all biases; or of raw data.
 
     One number per tensor and not per entry, so that standardisation commutes with
     permutations of the neurons.
@@ -41,18 +41,19 @@ def tensor_statistics(
     float64, over a few examples at a time.
 
     Args:
-        x: at least one network, or one image as `(n, height, width, channels)`.
+        x: at least one network, or one example of raw data: images `(n,
+            height, width, channels)` or points `(n, points, channels)`.
         rows: which examples to take; None takes all.
 
     Returns:
         The statistics, in the order in which `Weights` yields its tensors; one of each for
-        images.
+        raw data.
 
     Raises:
         ValueError: if there is no example.
     """
     if not len(x if rows is None else rows):
-        raise ValueError("tensor_statistics needs at least one network or image; got none")
+        raise ValueError("tensor_statistics needs at least one network or other example; got none")
     moments = [_moments(t, rows) for t in _tensors(x)]
     return Statistics(tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
 
@@ -80,8 +81,8 @@ def standardise(x: Inputs, statistics: Statistics) -> Inputs:
     """(x - mean) / std, tensor by tensor.
 
     Args:
-        x: networks, features with channels, or images of any number type.
-        statistics: of networks of the same number of layers, or of images.
+        x: networks, features with channels, or images or points of any number type.
+        statistics: of networks of the same number of layers, or of raw data.
 
     Returns:
         The same of zero mean and unit deviation per tensor where `statistics` are theirs.
@@ -91,7 +92,9 @@ def standardise(x: Inputs, statistics: Statistics) -> Inputs:
     """
     n = len(_tensors(x))
     if not len(statistics.mean) == len(statistics.std) == n:
-        what = f"networks of layer_layout {x.layer_layout}" if isinstance(x, Weights) else "images"
+        what = (
+            f"networks of layer_layout {x.layer_layout}" if isinstance(x, Weights) else "raw data"
+        )
         raise ValueError(
             f"statistics hold {len(statistics.mean)} means and {len(statistics.std)} deviations; "
             f"{what} need {n} of each"

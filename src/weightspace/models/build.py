@@ -9,12 +9,16 @@ import torch
 from torch import nn
 
 from weightspace.dataset.statistics import Statistics
-from weightspace.models import MODELS, PIXEL_MODELS
+from weightspace.models import MODELS, PIXEL_MODELS, POINT_MODELS
 
 __all__ = ["build_model", "model_settings"]
 
 # What the dataset says and no setting can.
-GIVEN = ("d_out", "layer_layout", "image_shape", "statistics", "omega_0", "output_offset")
+GIVEN = ("d_out", "layer_layout", "image_shape", "point_channels")
+GIVEN += ("statistics", "omega_0", "output_offset")
+# What tells the kinds of inputs apart: a model asks for one of these.
+INPUTS = {"layer_layout": "networks", "image_shape": "images", "point_channels": "points"}
+ALL = MODELS | PIXEL_MODELS | POINT_MODELS
 
 
 def model_settings(kind: str) -> dict[str, Any]:
@@ -33,6 +37,7 @@ def build_model(
     generator: torch.Generator,
     layer_layout: tuple[int, ...] | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    point_channels: int | None = None,
     statistics: Statistics | None = None,
     omega_0: float | None = None,
     output_offset: float | None = None,
@@ -43,11 +48,12 @@ def build_model(
     What the dataset says is passed on to the models that ask for it.
 
     Args:
-        kind: a name in `MODELS` or `PIXEL_MODELS`.
+        kind: a name in `MODELS`, `PIXEL_MODELS` or `POINT_MODELS`.
         d_out: the number of outputs.
         generator: the source of the initial parameters; the global generators are not used.
         layer_layout: the widths (d_0, ..., d_L) of the networks that it reads.
         image_shape: the height, width and channels of the images that it reads.
+        point_channels: the numbers of each point that it reads.
         statistics: by which its inputs are standardised.
         omega_0: the frequency of the sines of the networks.
         output_offset: what is added to the outputs of the networks.
@@ -57,8 +63,8 @@ def build_model(
         The model, on the CPU.
 
     Raises:
-        ValueError: if the model or a setting is unknown, a value is out of range, or the model
-            reads images and the dataset has networks, or the other way round.
+        ValueError: if the model or a setting is unknown, a value is out of range, or the
+            dataset is not of what the model reads: networks, images or points.
     """
     known = model_settings(kind)
     for name in settings:
@@ -68,6 +74,7 @@ def build_model(
         "d_out": d_out,
         "layer_layout": layer_layout,
         "image_shape": image_shape,
+        "point_channels": point_channels,
         "statistics": statistics,
         "omega_0": omega_0,
         "output_offset": output_offset,
@@ -78,27 +85,24 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed: it would seed the global generators of other devices too.
         torch.default_generator.manual_seed(int(seed))
-        return (MODELS | PIXEL_MODELS)[kind](**asked, **settings)
+        return ALL[kind](**asked, **settings)
 
 
 def _parameters(kind: str) -> Mapping[str, inspect.Parameter]:
     """The parameters of the constructor of a model."""
-    known = MODELS | PIXEL_MODELS
-    if kind not in known:
-        raise ValueError(_unknown("model", kind, known))
-    return inspect.signature(known[kind]).parameters
+    if kind not in ALL:
+        raise ValueError(_unknown("model", kind, ALL))
+    return inspect.signature(ALL[kind]).parameters
 
 
 def _require_inputs(kind: str, asked: Mapping[str, Any]) -> None:
     """Check that the model and the dataset are about the same kind of inputs."""
-    for name, what, other in (
-        ("layer_layout", "networks", "images"),
-        ("image_shape", "images", "networks"),
-    ):
+    for name, what in INPUTS.items():
         if name in asked and asked[name] is None:
+            others = " or ".join(other for other in INPUTS.values() if other != what)
             raise ValueError(
                 f"model {kind!r} reads {what}, but no {name} was given; give it a dataset of "
-                f"{what}, or choose a model that reads {other}"
+                f"{what}, or choose a model that reads {others}"
             )
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "require_layout",
     "require_multiple",
     "require_one_of",
+    "require_points",
     "require_positive",
 ]
 
@@ -92,4 +93,17 @@ def require_images(x: Tensor, image_shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"this model reads images of shape {image_shape}; got images of shape "
             f"{tuple(x.shape[1:])}"
+        )
+
+
+def require_points(x: Tensor, point_channels: int) -> None:
+    """Check that `x` holds points with the channels that a model was built for.
+
+    Raises:
+        ValueError: names what was given and what was expected.
+    """
+    if x.ndim != 3 or not x.shape[1] or x.shape[2] != point_channels:
+        raise ValueError(
+            f"this model reads (batch, points, {point_channels}) with at least one point; got "
+            f"{tuple(x.shape)}"
         )

@@ -30,10 +30,13 @@ CELL_KEYS = (
     *("study", "cell", "dataset", "inputs", "model", "scheme"),
     *("views", "objects", "train_inrs", "budget", "n_classes"),
 )
-ACCURACIES = ("train_accuracy", "val_accuracy", "test_accuracy", "internal_accuracy")
+ACCURACIES = (
+    *("train_accuracy", "val_accuracy", "val_balanced_accuracy"),
+    *("test_accuracy", "test_balanced_accuracy", "internal_accuracy"),
+)
 RUN_KEYS = ("seed", "updates", "best_update", *ACCURACIES, "test_loss", "seconds")
 ORIGIN_KEYS = ("device", "commit")
-INPUTS = ("weights", "pixels")
+INPUTS = ("weights", "pixels", "points", "queries")
 
 
 class ReportError(ValueError):
@@ -47,10 +50,12 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
         metrics_paths: one `metrics.json` per cell; the rows keep this order.
 
     Returns:
-        The columns study, cell, dataset, inputs ("weights" or "pixels"), model, scheme, views,
-        objects, train_inrs, budget, n_classes, seed, updates, best_update, train_accuracy,
-        val_accuracy, test_accuracy, internal_accuracy (fractions; NaN where there are no
-        held-out views of training objects), test_loss, seconds, device, commit.
+        The columns study, cell, dataset, inputs ("weights", "pixels", "points" or
+        "queries"), model, scheme, views, objects, train_inrs, budget, n_classes, seed, updates,
+        best_update, train_accuracy, val_accuracy, val_balanced_accuracy, test_accuracy,
+        test_balanced_accuracy, internal_accuracy (fractions; NaN where there are no held-out
+        views of training objects), test_loss, seconds, device, commit. A balanced accuracy is
+        the mean over the classes of the share of theirs that is right.
 
     Raises:
         ReportError: if a file is unreadable, lacks a key, holds an accuracy outside [0, 1],

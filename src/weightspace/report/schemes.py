@@ -22,6 +22,11 @@ OBJECTS_NOTE = (
     ' "± objects": half-width of the 95 % interval over the draw of the test objects, for '
     "these trained models."
 )
+BALANCED_NOTE = (
+    " Balanced accuracy: the mean over the classes of the share of their test objects that is "
+    "right; guessing one class gives 1 / classes. The selection, the intervals over objects and "
+    "the differences are of the plain accuracy."
+)
 EQUAL_NOTE = " The rows of one dataset, model, views and objects have the same number of updates."
 LONGER_NOTE = (
     " Every scheme shown was trained with each of the budgets of its dataset, model, views and "
@@ -94,6 +99,9 @@ def best_of_longer_budget(
 def comparison_words(numbers: pd.DataFrame, *, also: Iterable[str] = ()) -> pd.DataFrame:
     """Word the numbers of `comparison` for reading: one row of texts per cell.
 
+    The balanced accuracy has a column where it is another number than the accuracy, at the
+    precision of the table. With equally many test objects of every class it never is.
+
     Args:
         numbers: as `comparison` returns.
         also: names, or the budget, to show even if they are the same for all.
@@ -103,11 +111,19 @@ def comparison_words(numbers: pd.DataFrame, *, also: Iterable[str] = ()) -> pd.D
     words["test accuracy [95 %]"] = intervals(numbers, "test_accuracy")
     if with_objects:
         words["± objects"] = numbers["objects_ci95"].map(half_width)
+    if _unbalanced(numbers):
+        words["balanced accuracy [95 %]"] = intervals(numbers, "test_balanced_accuracy")
     words["difference to none [95 %]"] = intervals(numbers, "difference", signed=True)
     if with_objects:
         words["difference ± objects"] = numbers["difference_objects_ci95"].map(half_width)
     words["best update"] = best_updates(numbers)
     return words
+
+
+def _unbalanced(numbers: pd.DataFrame) -> bool:
+    """Whether the balanced accuracy is somewhere another number, in tenths of a percent."""
+    gap = numbers["test_balanced_accuracy"] - numbers["test_accuracy"]
+    return bool((gap.abs() >= 0.0005).any())
 
 
 def _with_all_budgets(runs: pd.DataFrame) -> pd.DataFrame:
@@ -134,5 +150,6 @@ def _chosen(runs: pd.DataFrame) -> pd.DataFrame:
 def _table(numbers: pd.DataFrame, name: str, note: str, also: list[str]) -> Table:
     words = comparison_words(numbers, also=also)
     objects = OBJECTS_NOTE if "objects_ci95" in numbers else ""
-    text = NOTE + objects + note + improving(numbers)
+    balanced = BALANCED_NOTE if _unbalanced(numbers) else ""
+    text = NOTE + objects + balanced + note + improving(numbers)
     return Table(numbers.assign(table=name), words, text, title=name.capitalize())

@@ -93,9 +93,10 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
     Returns:
         The columns study, cell, dataset, inputs, model, scheme, views, objects, train_inrs,
         n_classes, budget, updates, seeds, best_update, improving (whether the best update of a
-        seed is its last), val_accuracy, test_accuracy, test_ci95, difference, difference_ci95,
-        pairs, and with `correctness` objects_ci95 and difference_objects_ci95. Accuracies are
-        fractions, every `_ci95` is a half-width.
+        seed is its last), val_accuracy, test_accuracy, test_ci95, test_balanced_accuracy,
+        test_balanced_ci95, difference, difference_ci95, pairs, and with `correctness`
+        objects_ci95 and difference_objects_ci95. Accuracies are fractions, every `_ci95` is a
+        half-width.
 
     Raises:
         ReportError: if `correctness` lacks a cell.
@@ -105,12 +106,14 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
     for cell in _cells(runs):
         baseline = _baseline(runs, cell)
         accuracy = mean_over_seeds(cell["test_accuracy"])
+        balanced = mean_over_seeds(cell["test_balanced_accuracy"])
         difference = mean_over_seeds(_paired(cell, baseline, "test_accuracy", ["seed"]))
         rows.append(
             _identity(cell)
             | {"val_accuracy": float(cell["val_accuracy"].mean())}
             | {"test_accuracy": accuracy.mean}
-            | {"test_ci95": accuracy.half_width, "difference": difference.mean}
+            | {"test_ci95": accuracy.half_width, "test_balanced_accuracy": balanced.mean}
+            | {"test_balanced_ci95": balanced.half_width, "difference": difference.mean}
             | {"difference_ci95": difference.half_width, "pairs": difference.size}
         )
         if correctness is not None:

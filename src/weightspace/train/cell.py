@@ -14,7 +14,7 @@ from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError, require_finite
-from weightspace.train.supervised import History, predict, scores, train_supervised
+from weightspace.train.supervised import balanced_accuracy, predict, scores, train_supervised
 
 __all__ = ["train_cell"]
 
@@ -48,8 +48,8 @@ def train_cell(
     the batch norms are calibrated on (`History`).
 
     Args:
-        datasets: the splits train, val and test, all of networks or all of images; of val and
-            test only view 0 is used.
+        datasets: the splits train, val and test, all of networks, of images or of points;
+            of val and test only view 0 is used.
         model: `{"kind": a name that build_model knows, ...its settings}`.
         scheme: see `build_scheme`; its label_smoothing, unless None, replaces the argument.
         views: train on the views 0, ..., views - 1 of each object.
@@ -118,16 +118,18 @@ def train_cell(
             internal = _accuracy(network, chosen.internal, statistics, batch_size, device)
             test = datasets["test"].select(views=1).to(device)
             logits = predict(network, test, statistics, batch_size)
-            test_scores = scores(logits, test.labels)
-            require_finite(test_scores[1], f"the test loss of update {found.best_row['update']}")
+            accuracy, loss = scores(logits, test.labels)
+            require_finite(loss, f"the test loss of update {found.best_row['update']}")
         except DivergedError as error:
             failed_seeds[seed] = str(error)
             continue
         models.states[seed] = found.best_state
         history += [{"seed": seed, **row} for row in found.rows]
         predictions.append(_predictions(seed, test, logits))
-        run = _run(seed, updates, found, test_scores, internal)
-        runs.append({**run, "seconds": perf_counter() - run_started})
+        run = _run(seed, updates, found.best_row)
+        run |= {"internal_accuracy": internal, "test_accuracy": accuracy}
+        run |= {"test_balanced_accuracy": balanced_accuracy(logits, test.labels)}
+        runs.append({**run, "test_loss": loss, "seconds": perf_counter() - run_started})
     if not runs:
         raise DivergedError(f"every seed failed; seed {seeds[0]}: {failed_seeds[seeds[0]]}")
     return CellResult(
@@ -176,23 +178,8 @@ def _predictions(seed: int, test: Dataset, logits: Tensor) -> Predictions:
     return Predictions(seed, *(c.cpu() for c in columns))
 
 
-def _run(
-    seed: int,
-    updates: int,
-    found: History,
-    test_scores: tuple[float, float],
-    internal_accuracy: float | None,
-) -> dict[str, Any]:
-    """One row of results: the scores of the selected state."""
-    best = found.best_row
-    return {
-        "seed": seed,
-        "updates": updates,
-        "best_update": best["update"],
-        "train_accuracy": best["train_accuracy"],
-        "val_accuracy": best["val_accuracy"],
-        "val_loss": best["val_loss"],
-        "internal_accuracy": internal_accuracy,
-        "test_accuracy": test_scores[0],
-        "test_loss": test_scores[1],
-    }
+def _run(seed: int, updates: int, best: Mapping[str, Any]) -> dict[str, Any]:
+    """The start of a row of results: the scores of the selected state."""
+    kept = ("train_accuracy", "val_accuracy", "val_balanced_accuracy", "val_loss")
+    row = {"seed": seed, "updates": updates, "best_update": best["update"]}
+    return row | {key: best[key] for key in kept}

@@ -27,6 +27,7 @@ HISTORY_COLUMNS = (
     "train_loss",
     "val_accuracy",
     "val_loss",
+    "val_balanced_accuracy",
 )
 
 
@@ -49,8 +50,8 @@ def write_records(
         directory: where to write; made if it is missing.
         result: of `train_cell`.
         config: the resolved configuration of the cell; its keys study, cell, dataset, model,
-            scheme, inputs ("weights" or "pixels") and budget (how many times the updates of the
-            study were made) are what reports group by.
+            scheme, inputs ("weights", "pixels", "points" or "queries") and budget (how many
+            times the updates of the study were made) are what reports group by.
         versions: of Python and the packages.
         commit: of the code.
         device: the name of the device.

@@ -67,8 +67,8 @@ class CellResult:
     """What a cell found; `views` and `objects` are those asked for.
 
     `train_inrs` and `test_inrs` count the networks there were, without failed fits, or the
-    images. `runs` has one row per seed, `history` one per seed and evaluation; `failed_seeds`
-    says why a seed has none.
+    images or sets of points. `runs` has one row per seed, `history` one per seed and evaluation;
+    `failed_seeds` says why a seed has none.
     """
 
     models: SelectedModels

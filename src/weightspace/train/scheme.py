@@ -31,15 +31,15 @@ def build_scheme(
         smoothing: the share of each target of the pool that is spread over all classes.
 
     Raises:
-        ValueError: if a kind is unknown, a setting is out of its range, or images are to be
-            augmented or mixed.
+        ValueError: if a kind is unknown, a setting is out of its range, or anything but networks
+            is to be augmented or mixed.
     """
     specs, mix = scheme.get("augment") or (), scheme.get("mix")
     if not isinstance(train, InrDataset):
         if specs or mix:
             raise ValueError(
-                "the scheme augments or mixes the weights of networks, but the model reads images; "
-                "train it with the scheme 'none'"
+                "the scheme augments or mixes the weights of networks, but the model reads raw "
+                "data; train it with the scheme 'none'"
             )
         return None, None
     augment = build_augment(specs, omega_0=train.omega_0)

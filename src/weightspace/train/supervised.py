@@ -1,4 +1,4 @@
-"""Supervised training of a classifier of networks or images, with selection on validation."""
+"""Supervised training of a classifier, with selection on validation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.selection import subset
 from weightspace.train.steps import Stepper, check_settings, means_since, require_finite
 
-__all__ = ["History", "predict", "scores", "train_supervised"]
+__all__ = ["History", "balanced_accuracy", "predict", "scores", "train_supervised"]
 
 
 @dataclass(frozen=True)
 class History:
     """What one training left: a row per evaluation, and the best state on validation.
 
-    `rows` have the keys update, epoch, lr, loss, train_accuracy, train_loss, val_accuracy and
-    val_loss; `best_row` is the selected one, `best_state` a copy of the model's state at it, on
-    the CPU. `loss` is the mean objective since the row before, with augmentation, mix and
-    smoothing. `train_accuracy` and `train_loss` are on the un-augmented training examples, of
-    which a fixed subset no larger than the validation set is taken; unless others are given, it
-    is the one that the batch norms are calibrated on.
+    `rows` have the keys update, epoch, lr, loss, train_accuracy, train_loss, val_accuracy,
+    val_loss and val_balanced_accuracy; `best_row` is the selected one, `best_state` a copy of the
+    model's state at it, on the CPU. `loss` is the mean objective since the row before, with
+    augmentation, mix and smoothing. `train_accuracy` and `train_loss` are on the un-augmented
+    training examples, of which a fixed subset no larger than the validation set is taken; unless
+    others are given, it is the one that the batch norms are calibrated on.
     """
 
     rows: list[dict[str, Any]]
@@ -70,8 +70,8 @@ def train_supervised(
             the last update, the selected one is in the result.
         train: the examples to learn from, on the model's device.
         val: the examples to select on, on the same device.
-        augment: applied to each batch of networks; None for none, and for images.
-        mix: applied after `augment`; None for none, and for images.
+        augment: applied to each batch of networks; None for none, and for raw data.
+        mix: applied after `augment`; None for none, and for raw data.
         statistics: of the raw training examples, for `standardise`.
         updates: the number of optimiser steps.
         batch_size: examples per step, and per step of the evaluation.
@@ -146,6 +146,7 @@ def train_supervised(
                 for name, part in (("train", seen), ("val", val)):
                     logits = predict(model, part, statistics, batch_size)
                     row[f"{name}_accuracy"], row[f"{name}_loss"] = scores(logits, part.labels)
+                row["val_balanced_accuracy"] = balanced_accuracy(logits, val.labels)
                 require_finite(row["val_loss"], f"the validation loss after update {update}")
                 if not best_row or _rank(row) > _rank(best_row):
                     best_row, best_state = row, _copy_state(model)
@@ -175,6 +176,17 @@ def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tup
     """The accuracy in [0, 1] and the mean cross-entropy in nats."""
     hits = (logits.argmax(dim=1) == labels).sum().item()
     return hits / len(labels), nn.functional.cross_entropy(logits, labels).item()
+
+
+def balanced_accuracy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> float:
+    """The mean over the classes that occur in `labels` of the share of theirs that is right.
+
+    It is the accuracy where all these classes have equally many examples.
+    """
+    labels, hits = labels.cpu(), (logits.argmax(dim=1) == labels).cpu()
+    members = labels[:, None] == labels.unique()  # (n, classes that occur)
+    recalls = (members & hits[:, None]).sum(dim=0) / members.sum(dim=0).double()
+    return recalls.mean().item()
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, float]:

@@ -1,0 +1,43 @@
+"""Reading what the models of a cell read: networks, images or points."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightspace.data.shapes.chosen import read_shapes
+from weightspace.data.shapes.points import read_points
+from weightspace.dataset.examples import Dataset
+from weightspace.dataset.image_dataset import load_image_dataset
+from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.dataset.point_dataset import load_point_datasets
+
+__all__ = ["load_datasets"]
+
+
+def load_datasets(
+    inputs: str,
+    files: Mapping[str, Any],
+    *,
+    keep: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None,
+) -> Mapping[str, Dataset]:
+    """Read the examples of a study, one dataset per split, on the CPU.
+
+    Args:
+        inputs: what the models read: "weights", "pixels", "points" (of surfaces) or "queries"
+            (points of the space with their occupancy).
+        files: the path `inrs` for weights, `objects` for pixels; for points and queries
+            `objects` (of shapes) and the list of paths `points`.
+        keep: which networks to read, see `load_inr_dataset`; the others are always read whole.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a file is damaged or the files do not fit together, or `inputs` is unknown.
+    """
+    if inputs == "weights":
+        return load_inr_dataset(files["inrs"], keep=keep)
+    if inputs == "pixels":
+        return load_image_dataset(files["objects"])
+    parts = (read_points(Path(path)) for path in files["points"])
+    return load_point_datasets(parts, read_shapes(Path(files["objects"])), kind=inputs)
