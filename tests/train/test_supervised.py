@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+import weightspace.train.supervised as supervised
 from weightspace.dataset.statistics import standardise, tensor_statistics
 from weightspace.rng import stream
 from weightspace.train.losses import one_hot, soft_cross_entropy
@@ -377,7 +378,7 @@ def test_balanced_accuracy_of_guessing_the_majority():
 
 
 def test_every_row_has_the_balanced_accuracy_of_validation(inrs):
-    # Two of one class, eight of the other; plain accuracy still selects.
+    # Two of one class, eight of the other.
     val = inrs(16, seed=1)
     val = val[(val.labels == 0) | (torch.arange(16) < 4)]
     model, snapshots = Linear(), {}
@@ -395,8 +396,16 @@ def test_every_row_has_the_balanced_accuracy_of_validation(inrs):
             naive_balanced_accuracy(logits, val.labels)
         )
     assert any(row["val_balanced_accuracy"] != row["val_accuracy"] for row in history.rows)
-    best = max(history.rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
-    assert history.best_row == best
+
+
+def test_the_plain_accuracy_selects(inrs, monkeypatch):
+    # The balanced one rises to the end, while the plain one falls: labels are exchanged.
+    rising = iter(range(40))
+    monkeypatch.setattr(supervised, "balanced_accuracy", lambda *_: next(rising) / 40)
+    val = relabelled(inrs(16, seed=1))
+    history = fit(Linear(), inrs(32), val, updates=40, evaluate_every=1)
+    assert history.rows[-1]["val_balanced_accuracy"] == 39 / 40
+    assert history.best_row["update"] < 10
 
 
 # -- failures --------------------------------------------------------------------------------
