@@ -37,12 +37,12 @@ class Header:
     """What is needed to render the networks of a file, and where they come from.
 
     Attributes:
-        dataset: the name of the image set.
+        dataset: the name of the set of pictures or shapes.
         layer_layout: the widths (d_0, ..., d_L).
         omega_0: the frequency of every sine.
         output_offset: the constant added to every output.
         coords: the grid of the fit, as `{"shape": [28, 28], "range": [-1.0, 1.0], "order": "C",
-            "axes": "ij"}`.
+            "axes": "ij"}`, or the kind of points, see docs/format.md.
         classes: the names of the labels, or `()` where there are none.
         commit: the commit of the code that fitted the networks.
         config: the settings of the fit; JSON.

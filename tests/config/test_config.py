@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 import yaml
 
-from weightspace.config.checks import PIXEL_MODELS as PIXEL_KINDS
+from weightspace.config.checks import RAW_INPUTS
 from weightspace.config.models import ModelConfig
 from weightspace.config.study import ConfigError, load_config
-from weightspace.models import MODELS, PIXEL_MODELS
+from weightspace.models import MODELS, PIXEL_MODELS, POINT_MODELS
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -221,8 +221,8 @@ GIVEN_BY_THE_DATA |= {"output_offset"}
 def test_models_of_the_config_are_those_of_the_package():
     sections = get_args(get_args(ModelConfig)[0])
     found = {s.model_fields["kind"].annotation.__args__[0]: s for s in sections}
-    constructors = MODELS | PIXEL_MODELS
-    assert set(PIXEL_KINDS) == set(PIXEL_MODELS)
+    constructors = MODELS | PIXEL_MODELS | POINT_MODELS
+    assert set(RAW_INPUTS) == set(PIXEL_MODELS | POINT_MODELS)
     assert found.keys() == constructors.keys()
     for kind, section in found.items():
         parameters = inspect.signature(constructors[kind].__init__).parameters

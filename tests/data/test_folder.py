@@ -7,7 +7,7 @@ from PIL import Image
 from weightspace.data.folder import load_folder
 from weightspace.data.folder_listing import FolderError, folder_state
 from weightspace.data.images import load_images
-from weightspace.data.objects import signals
+from weightspace.data.signals import image_signals
 from weightspace.data.selection import select_objects
 
 
@@ -201,6 +201,6 @@ def test_a_folder_can_be_a_study(tmp_path):
     images = load_images("folder", tmp_path, size=[3, 5], channels=3)
     objects = select_objects(images, train=8, val=4, test=4, seed=0)
     assert objects.dataset == "folder"
-    assert signals(objects.images).shape == (16, 15, 3)
+    assert image_signals(objects.images).values.shape == (16, 15, 3)
     with pytest.raises(ValueError, match="class 0: 10 asked, 8 there"):
         select_objects(images, train=16, val=4, test=4, seed=0)

@@ -10,10 +10,10 @@ from weightspace.data.image_set import ImageSet
 from weightspace.data.objects import (
     Objects,
     read_objects,
-    signals,
     write_objects,
 )
 from weightspace.data.selection import select_objects
+from weightspace.data.signals import image_signals
 
 SIZES = {"train": 12, "val": 6, "test": 6}
 
@@ -66,7 +66,7 @@ def test_signals_lie_on_the_grid(channels):
     pictures = np.zeros_like(whole.images)
     pictures[:, 2, 1] = 255  # row 2 of 4, column 1 of 3
     whole = dataclasses.replace(whole, images=pictures)
-    values = signals(select_objects(whole, **SIZES, seed=0).images)
+    values = image_signals(select_objects(whole, **SIZES, seed=0).images).values
     assert values.shape == (24, 12, *(channels or (1,)))
     assert values.dtype == torch.float32
     lit = values[..., 0] == 1
@@ -78,7 +78,7 @@ def test_signals_lie_on_the_grid(channels):
 def test_colours_keep_their_order():
     objects = select_objects(image_set((3,)), **SIZES, seed=0)
     expected = objects.images[5, 3, 2] / 255
-    np.testing.assert_allclose(signals(objects.images)[5, 3 * 3 + 2], expected, rtol=1e-6)
+    np.testing.assert_allclose(image_signals(objects.images).values[5, 3 * 3 + 2], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])

@@ -178,7 +178,7 @@ def test_editing_the_fitting_re_runs_everything_after_the_pictures(finished, edi
     edit("src/weightspace/fit/fitting.py", "\nclass ", "\nADDED = 1\n\n\nclass ")
     found = would_run(finished)
     assert found["fit_shard"] == 2
-    pixels = {name for name, cell in CONFIG.all_cells.items() if CONFIG.reads_pixels(cell)}
+    pixels = {name for name, cell in CONFIG.all_cells.items() if CONFIG.inputs_of(cell) == "pixels"}
     assert found["train_cell"] == len(CELLS - pixels)
     assert {"assemble", "gallery_figure", "html_report"} <= set(found)
     assert "objects" not in found

@@ -3,9 +3,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from weightspace.config.cells import EXPERIMENTS
+from weightspace.config.data import SHAPES, download_name
 from weightspace.config.study import ConfigError, load_config
-from weightspace.data.folder_listing import folder_state
-from weightspace.data.images import needs_directory
+from weightspace.data.folder_listing import PICTURES, folder_state
+from weightspace.data.shapes.mesh_folder import MESHES
 from weightspace.provenance import code_fingerprint
 
 try:
@@ -22,12 +23,19 @@ CONTRASTIVE = CONFIG.contrastive_cells
 CONFIGURED = [name for name in EXPERIMENTS if getattr(CONFIG.experiments, name)]
 DATASETS = CONFIG.used_datasets()
 FITTED = CONFIG.fitted_datasets()
+SHAPED = [name for name in DATASETS if CONFIG.datasets[name].source in SHAPES]
+PICTURED = [name for name in DATASETS if name not in SHAPED]
+
+
+def one_of(names):
+    """A constraint that just these names meet."""
+    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
-    dataset="|".join(DATASETS),
+    dataset=one_of(DATASETS),
     shard=r"\d+",
-    cell="|".join(CELLS),
+    cell=one_of(CELLS),
 
 
 def fingerprint(script):
@@ -45,22 +53,38 @@ def captioned(path, caption, category, label):
     )
 
 
-def pictures_of(dataset):
+def source_of(dataset):
     """What has to be there before the objects of a dataset can be chosen."""
     chosen = CONFIG.datasets[dataset]
-    if chosen.source == "folder":
-        return ancient(chosen.path)  # `state_of` tells whether its pictures changed
-    return (
-        f"{DOWNLOADS}/{chosen.source}.complete"
-        if needs_directory(chosen.source)
-        else []
-    )
+    if chosen.path is not None:
+        return ancient(chosen.path)  # `state_of` tells whether its files changed
+    download = download_name(chosen.source)
+    return f"{DOWNLOADS}/{download}.complete" if download else []
+
+
+def directory_of(dataset):
+    """The folder that the objects of a dataset are read from; None for the bundled ones."""
+    chosen = CONFIG.datasets[dataset]
+    download = download_name(chosen.source)
+    return chosen.path or (f"{DOWNLOADS}/{download}" if download else None)
+
+
+def choice_of(dataset):
+    """What decides the choice of the objects of a dataset."""
+    return CONFIG.datasets[dataset].model_dump(exclude={"fit", "points", "path"})
 
 
 def state_of(dataset):
-    """Digest the user's own pictures, so that new ones are noticed."""
+    """Digest the user's own files, so that new ones are noticed."""
     chosen = CONFIG.datasets[dataset]
-    return folder_state(Path(chosen.path)) if chosen.source == "folder" else None
+    kind = MESHES if chosen.source == "mesh_folder" else PICTURES
+    return None if chosen.path is None else folder_state(Path(chosen.path), kind)
+
+
+def points_of(dataset):
+    """The files of the points of a dataset of shapes; none of pictures."""
+    shards = range(CONFIG.n_shards(dataset) if dataset in SHAPED else 0)
+    return expand(rules.sample_points.output, dataset=dataset, shard=shards)
 
 
 def shards_of(dataset):
@@ -82,10 +106,12 @@ def aligned_datasets(wildcards):
 
 
 def training_input(wildcards):
-    """The pictures for a model of pixels, else the networks, aligned where the scheme says so."""
+    """The raw objects for a model of these, else the networks, aligned where the scheme says."""
     cell = CELLS[wildcards.cell]
-    if CONFIG.reads_pixels(cell):
-        return {"objects": rules.objects.output[0].format(dataset=cell.dataset)}
+    if CONFIG.inputs_of(cell) != "weights":
+        objects = f"{RESULTS}/objects/{cell.dataset}.npz"
+        points = points_of(cell.dataset)
+        return {"objects": objects} | ({"points": points} if points else {})
     reference = CONFIG.scheme(cell.scheme).align_to_reference
     if reference is None:
         return {"inrs": inrs_of(cell.dataset)}

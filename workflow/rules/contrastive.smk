@@ -16,7 +16,7 @@ rule contrastive_cell:
     benchmark:
         f"{RESULTS}/benchmarks/contrastive_cell/{{cell}}.tsv"
     wildcard_constraints:
-        cell="|".join(CONTRASTIVE),
+        cell=one_of(CONTRASTIVE),
     conda:
         "../../envs/weightspace.yaml"
     threads: 1

@@ -1,4 +1,4 @@
-# The pictures: fetched where a dataset is not bundled, then the objects of each split.
+# Pictures and shapes: fetched where a dataset is not bundled, then the objects of each split.
 
 
 rule download:
@@ -26,9 +26,11 @@ rule download:
 
 rule objects:
     input:
-        lambda wildcards: pictures_of(wildcards.dataset),
+        lambda wildcards: source_of(wildcards.dataset),
     output:
         f"{RESULTS}/objects/{{dataset}}.npz",
+    wildcard_constraints:
+        dataset=one_of(PICTURED),
     log:
         f"{RESULTS}/logs/objects/{{dataset}}.log",
     benchmark:
@@ -40,11 +42,61 @@ rule objects:
         mem_mb=2000,
         runtime=30,
     params:
-        dataset=lambda wildcards: CONFIG.datasets[wildcards.dataset].model_dump(
-            exclude={"fit"}
-        ),
-        downloads=DOWNLOADS,
+        choice=lambda wildcards: choice_of(wildcards.dataset),
+        directory=lambda wildcards: directory_of(wildcards.dataset),
         state=lambda wildcards: state_of(wildcards.dataset),
         code=fingerprint("objects.py"),
     script:
         "../scripts/objects.py"
+
+
+rule shape_objects:
+    input:
+        lambda wildcards: source_of(wildcards.dataset),
+    output:
+        f"{RESULTS}/objects/{{dataset}}.npz",
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
+    log:
+        f"{RESULTS}/logs/shape_objects/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shape_objects/{{dataset}}.tsv"
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        choice=lambda wildcards: choice_of(wildcards.dataset),
+        directory=lambda wildcards: directory_of(wildcards.dataset),
+        state=lambda wildcards: state_of(wildcards.dataset),
+        code=fingerprint("shape_objects.py"),
+    script:
+        "../scripts/shape_objects.py"
+
+
+# The points of a shard of shapes: where their signals are known, and on their surfaces.
+rule sample_points:
+    input:
+        rules.shape_objects.output[0],
+    output:
+        f"{RESULTS}/points/{{dataset}}/shard_{{shard}}.npz",
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
+    log:
+        f"{RESULTS}/logs/sample_points/{{dataset}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sample_points/{{dataset}}/{{shard}}.tsv"
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        points=lambda wildcards: CONFIG.sampling_of(wildcards.dataset),
+        n_shards=lambda wildcards: CONFIG.n_shards(wildcards.dataset),
+        code=fingerprint("sample_points.py"),
+    script:
+        "../scripts/sample_points.py"

@@ -192,3 +192,37 @@ rule strength_results:
 rule strength:
     input:
         lambda wildcards: results_of("strength"),
+
+
+rule gap_results:
+    input:
+        metrics=files_of("gap", "metrics"),
+    output:
+        png=captioned(
+            f"{FIGURES}/gap.png", "gap", "Figures", "weights against raw data"
+        ),
+        pdf=f"{FIGURES}/gap.pdf",
+        csv=captioned(
+            f"{TABLES}/gap.csv", "gap_table", "Tables", "weights against raw data"
+        ),
+        md=f"{TABLES}/gap.md",
+    log:
+        f"{RESULTS}/logs/gap.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/gap.tsv"
+    localrule: True
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=fingerprint("gap.py"),
+    script:
+        "../scripts/gap.py"
+
+
+rule gap:
+    input:
+        lambda wildcards: results_of("gap"),

@@ -3,7 +3,12 @@
 
 rule fit_shard:
     input:
-        f"{RESULTS}/objects/{{dataset}}.npz",
+        objects=f"{RESULTS}/objects/{{dataset}}.npz",
+        points=branch(
+            lambda wildcards: wildcards.dataset in SHAPED,
+            then=rules.sample_points.output[0],
+            otherwise=[],
+        ),
     output:
         f"{RESULTS}/fits/{{dataset}}/shard_{{shard}}.h5",
     log:
@@ -26,7 +31,8 @@ rule fit_shard:
             **CONFIG.fit_of(wildcards.dataset).model_dump(exclude={"shard_size"}),
             "views": CONFIG.fit_of(wildcards.dataset).views.fitted(),
         },
-        shard_size=lambda wildcards: CONFIG.fit_of(wildcards.dataset).shard_size,
+        signal=lambda wildcards: CONFIG.signal_of(wildcards.dataset),
+        n_shards=lambda wildcards: CONFIG.n_shards(wildcards.dataset),
         code=fingerprint("fit_shard.py"),
     script:
         "../scripts/fit_shard.py"

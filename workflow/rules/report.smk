@@ -69,6 +69,8 @@ rule gallery_figure:
             "gallery, {dataset}",
         ),
         pdf=f"{FIGURES}/gallery.{{dataset}}.pdf",
+    wildcard_constraints:
+        dataset=one_of(PICTURED),
     log:
         f"{RESULTS}/logs/gallery_figure/{{dataset}}.log",
     benchmark:
@@ -84,6 +86,74 @@ rule gallery_figure:
         code=fingerprint("gallery_figure.py"),
     script:
         "../scripts/gallery_figure.py"
+
+
+rule shape_gallery_figure:
+    input:
+        inrs=lambda wildcards: inrs_of(wildcards.dataset),
+        shapes=rules.shape_objects.output[0],
+    output:
+        png=captioned(
+            f"{FIGURES}/gallery.{{dataset}}.png",
+            "shape_gallery",
+            "Figures",
+            "gallery, {dataset}",
+        ),
+        pdf=f"{FIGURES}/gallery.{{dataset}}.pdf",
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
+    log:
+        f"{RESULTS}/logs/shape_gallery_figure/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shape_gallery_figure/{{dataset}}.tsv"
+    localrule: True
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        code=fingerprint("shape_gallery_figure.py"),
+    script:
+        "../scripts/shape_gallery_figure.py"
+
+
+rule shape_quality:
+    input:
+        inrs=lambda wildcards: inrs_of(wildcards.dataset),
+        shapes=rules.shape_objects.output[0],
+    output:
+        png=captioned(
+            f"{FIGURES}/shape_quality.{{dataset}}.png",
+            "shape_quality",
+            "Figures",
+            "quality of the fitted shapes, {dataset}",
+        ),
+        pdf=f"{FIGURES}/shape_quality.{{dataset}}.pdf",
+        csv=captioned(
+            f"{TABLES}/shape_quality.{{dataset}}.csv",
+            "shape_quality_table",
+            "Tables",
+            "quality of the fitted shapes, {dataset}",
+        ),
+        md=f"{TABLES}/shape_quality.{{dataset}}.md",
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
+    log:
+        f"{RESULTS}/logs/shape_quality/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shape_quality/{{dataset}}.tsv"
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=fingerprint("shape_quality.py"),
+    script:
+        "../scripts/shape_quality.py"
 
 
 # The whole config as it was run, with the defaults filled in.
@@ -119,9 +189,15 @@ rule html_report:
                 for i in range(3)
             ],
             [
-                rules.gallery_figure.output[i].format(dataset=d)
+                f"{FIGURES}/gallery.{d}.{form}"
                 for d in FITTED
-                for i in range(2)
+                for form in ("png", "pdf")
+            ],
+            [
+                rules.shape_quality.output[i].format(dataset=d)
+                for d in FITTED
+                if d in SHAPED
+                for i in range(4)
             ],
             [results_of(experiment) for experiment in CONFIGURED],
         ],

@@ -1,8 +1,13 @@
 """Fit all views of the objects of one shard."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightspace.data.objects import read_objects
+from weightspace.data.shapes.chosen import read_shapes
+from weightspace.data.shapes.points import read_points
+from weightspace.data.sharding import shard_rows
+from weightspace.data.signals import image_signals, shape_signals
 from weightspace.dataset.shard import fit_shard
 from weightspace.device import choose_device, use_threads
 from weightspace.job import job
@@ -12,15 +17,22 @@ from weightspace.store import write_inrs
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-shard = int(snakemake.wildcards["shard"])
+shard, signal = int(snakemake.wildcards["shard"]), snakemake.params["signal"]
 with job(f"fit shard {shard}", snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
     settings = dict(snakemake.params["fit"])
     device = choose_device(settings.pop("device"))
+    path = Path(snakemake.input["objects"])
+    objects = read_objects(path) if signal is None else read_shapes(path)
+    rows = shard_rows(len(objects), shard, snakemake.params["n_shards"])
+    if signal is None:
+        signals = image_signals(objects.images[rows])
+    else:
+        signals = shape_signals(read_points(Path(snakemake.input["points"])), **signal)
     inrs = fit_shard(
-        read_objects(snakemake.input[0]),
-        shard,
-        shard_size=snakemake.params["shard_size"],
+        objects,
+        rows,
+        signals,
         **settings,
         device=device,
         commit=commit(),

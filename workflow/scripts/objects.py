@@ -1,4 +1,4 @@
-"""Choose the objects of each split."""
+"""Choose the pictures of each split."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 
 dataset = snakemake.wildcards["dataset"]
 with job(f"objects of {dataset}", snakemake.log[0]) as progress:
-    settings = dict(snakemake.params["dataset"])
-    source, path = settings.pop("source"), settings.pop("path")
+    choice, directory = dict(snakemake.params["choice"]), snakemake.params["directory"]
     images = load_images(
-        source,
-        Path(path or f"{snakemake.params['downloads']}/{source}"),
-        size=settings.pop("size"),
-        channels=settings.pop("channels"),
+        choice.pop("source"),
+        None if directory is None else Path(directory),
+        size=choice.pop("size"),
+        channels=choice.pop("channels"),
         progress=progress,
     )
-    write_objects(Path(snakemake.output[0]), select_objects(images, **settings))
+    write_objects(Path(snakemake.output[0]), select_objects(images, **choice))

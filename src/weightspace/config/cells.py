@@ -85,6 +85,7 @@ class ExperimentsConfig(Strict):
     equivalence: list[CellsConfig] = Field(default_factory=list)
     alignment: list[CellsConfig] = Field(default_factory=list)
     strength: list[CellsConfig] = Field(default_factory=list)
+    gap: list[CellsConfig] = Field(default_factory=list)
     contrastive: list[ContrastiveCellsConfig] = Field(default_factory=list)
 
 

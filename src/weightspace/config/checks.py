@@ -8,14 +8,20 @@ from pydantic import ValidationError
 from weightspace.config.augment import SchemeConfig
 from weightspace.config.cells import CellsConfig, Sweep, sweep_schemes
 from weightspace.config.contrastive import ContrastiveCellsConfig, ContrastiveConfig
-from weightspace.config.data import DatasetConfig
+from weightspace.config.data import SHAPES, DatasetConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.messages import describe, nearest
 
-__all__ = ["PIXEL_MODELS", "check_block", "derived_scheme", "merged_fit"]
+__all__ = ["RAW_INPUTS", "check_block", "derived_scheme", "merged_fit"]
 
-PIXEL_MODELS = ("pixel_cnn", "pixel_mlp")
-"""Kinds of models that read the pictures themselves."""
+RAW_INPUTS = {
+    "pixel_cnn": "pixels",
+    "pixel_mlp": "pixels",
+    "pointnet": "points",
+    "pointnet_occupancy": "queries",
+}
+"""What the kinds of models read that read the objects themselves, and not networks: the pixels of
+pictures, points on the surface of shapes, or points with the signal there."""
 
 
 def merged_fit(fit: FitConfig, changes: Mapping[str, Any]) -> FitConfig:
@@ -48,10 +54,12 @@ def check_block(
         _check_sizes(block, name, known["datasets"][name], known["fit"])
         if isinstance(block, ContrastiveCellsConfig) and "contrastive" in known:
             _check_pairs(name, known["datasets"][name], known["contrastive"])
-    pixels = [name for name in block.models if known["models"][name].kind in PIXEL_MODELS]
-    imported = [name for name in datasets if known["datasets"][name].source == "inrs"]
-    if pixels and imported:
-        raise ValueError(f"the model {pixels[0]!r} reads pixels; {imported[0]!r} has none")
+    kinds = {name: known["models"][name].kind for name in block.models}
+    raw = {name: RAW_INPUTS[kind] for name, kind in kinds.items() if kind in RAW_INPUTS}
+    for model, inputs in raw.items():
+        for name in datasets:
+            if inputs not in _raw_inputs(known["datasets"][name].source):
+                raise ValueError(f"the model {model!r} reads {inputs}; {name!r} has none")
     if isinstance(block, CellsConfig):
         _check_sweeps(block, known["schemes"])
         if experiment == "strength" and (set(block.schemes) - {"none"} or not block.sweeps):
@@ -59,20 +67,28 @@ def check_block(
                 "strength compares sweeps with the scheme none; give the block sweeps, and no "
                 "other scheme than none"
             )
-        if pixels and (block.schemes != ["none"] or block.sweeps or block.views != [1]):
-            raise ValueError(
-                f"the model {pixels[0]!r} reads pixels, which have no views and no schemes in "
-                "weight space; give it a block of its own with schemes [none] and views [1]"
-            )
+        for model, inputs in raw.items():
+            if block.schemes != ["none"] or block.sweeps or block.views != [1]:
+                raise ValueError(
+                    f"the model {model!r} reads {inputs}, which have no views and no schemes in "
+                    "weight space; give it a block of its own with schemes [none] and views [1]"
+                )
         return
-    if pixels:
-        raise ValueError(f"the model {pixels[0]!r} reads pixels; pre-training is of networks")
+    for model, inputs in raw.items():
+        raise ValueError(f"the model {model!r} reads {inputs}; pre-training is of networks")
     for name in block.schemes:
         if known["schemes"][name] != SchemeConfig(augment=known["schemes"][name].augment):
             raise ValueError(
                 f"the scheme {name!r} has more than augmentations; pre-training has no labels, so "
                 "take a scheme without mix, label smoothing and reference"
             )
+
+
+def _raw_inputs(source: str) -> tuple[str, ...]:
+    """What models may read of a dataset beside its networks."""
+    if source in SHAPES:
+        return ("points", "queries")
+    return () if source == "inrs" else ("pixels",)
 
 
 def _check_sweeps(block: CellsConfig, schemes: Mapping[str, SchemeConfig]) -> None:

@@ -1,17 +1,24 @@
-"""The section of one dataset: which pictures, and how many objects of each split."""
+"""The section of one dataset: which pictures or shapes, and how many objects of each split."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from weightspace.config.types import Count, Seed, Strict
+from weightspace.config.types import Count, Positive, Seed, Strict
 
-__all__ = ["DatasetConfig"]
+__all__ = ["SHAPES", "DatasetConfig", "PointsConfig", "download_name"]
 
 Side = Annotated[int, Field(ge=2)]
 
 # The keys that a source needs; no other source has them.
-OWN_KEYS = {"folder": ("path", "size", "channels"), "inrs": ("path",)}
+OWN_KEYS = {
+    "folder": ("path", "size", "channels"),
+    "mesh_folder": ("path",),
+    "inrs": ("path",),
+}
+
+SHAPES = ("ldraw10", "ldraw20", "modelnet10", "modelnet40", "mesh_folder")
+"""The sources of 3D shapes."""
 
 # Pictures of each class in the official training and test sets. The classes of MNIST differ.
 CLASS_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
@@ -22,15 +29,55 @@ CLASS_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
         "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
     },
     "cifar10": {"training": (5_000,) * 10, "test": (1_000,) * 10},
+    "modelnet10": {
+        "training": (106, 515, 889, 200, 200, 465, 200, 680, 392, 344),
+        "test": (50, 100, 100, 86, 86, 100, 86, 100, 100, 100),
+    },
 }
 
 
-class DatasetConfig(Strict):
-    """Which pictures, and how many objects of each split.
+def download_name(source: str) -> str | None:
+    """What has to be downloaded for a source; None for what is bundled or the user's own."""
+    if source == "fashion_mnist_subset" or source in OWN_KEYS:
+        return None
+    return "ldraw" if source in ("ldraw10", "ldraw20") else source
+
+
+class PointsConfig(Strict):
+    """How a shape becomes a signal.
 
     Attributes:
-        source: an official set, `folder` (the user's own pictures) or `inrs` (fitted networks).
-        path: where the user's own pictures or networks lie.
+        queries: points at which the signal of a shape is known.
+        near: the share of them near the surface; the others are uniform in the cube [-1, 1]^3.
+        spread: the standard deviation of the offset of those from the surface.
+        surface: points on the surface, for models that read these, and to judge the fits.
+        signal: "sdf", the signed distance, or "occupancy".
+        truncation: the distance at which "sdf" becomes flat.
+        per_step: points that a step of a fit sees; null for all.
+    """
+
+    queries: Count = 8192
+    near: Annotated[float, Field(ge=0, le=1)] = 0.8
+    spread: Positive = 0.03
+    surface: Count = 1024
+    signal: Literal["sdf", "occupancy"] = "sdf"
+    truncation: Positive = 0.1
+    per_step: Count | None = 512
+
+    @model_validator(mode="after")
+    def _slices(self) -> "PointsConfig":
+        if self.per_step is not None and self.per_step > self.queries:
+            raise ValueError(f"per_step is {self.per_step}, more than queries {self.queries}")
+        return self
+
+
+class DatasetConfig(Strict):
+    """Which pictures or shapes, and how many objects of each split.
+
+    Attributes:
+        source: an official set of pictures or shapes, `folder` (the user's own pictures),
+            `mesh_folder` (the user's own meshes) or `inrs` (fitted networks).
+        path: where the user's own pictures, meshes or networks lie.
         size: the height and width that the pictures of a folder are resized to.
         channels: 1 makes the pictures of a folder grey, 3 makes them RGB.
         train: the number of objects of the official training split to train on.
@@ -39,10 +86,23 @@ class DatasetConfig(Strict):
         seed: of the choice of objects.
         balance: "equal": as many objects of every class; "proportional": as many as the classes
             have in the set, so that all of a set can be used whose classes differ in size.
+        points: how a shape becomes a signal; of shapes alone.
         fit: what differs from the section `fit` of the study.
     """
 
-    source: Literal["fashion_mnist_subset", "fashion_mnist", "mnist", "cifar10", "folder", "inrs"]
+    source: Literal[
+        "fashion_mnist_subset",
+        "fashion_mnist",
+        "mnist",
+        "cifar10",
+        "folder",
+        "ldraw10",
+        "ldraw20",
+        "modelnet10",
+        "modelnet40",
+        "mesh_folder",
+        "inrs",
+    ]
     path: Annotated[str, Field(min_length=1)] | None = None
     size: Annotated[list[Side], Field(min_length=2, max_length=2)] | None = None
     channels: Literal[1, 3] | None = None
@@ -51,6 +111,7 @@ class DatasetConfig(Strict):
     test: Count | None = None
     seed: Seed = 0
     balance: Literal["equal", "proportional"] = "equal"
+    points: PointsConfig | None = None
     fit: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("train", "val", "test")
@@ -79,6 +140,12 @@ class DatasetConfig(Strict):
                 raise ValueError(
                     f"{key} is a key of source {users} alone; take it out for {self.source}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _points_of_shapes(self) -> "DatasetConfig":
+        if self.points is not None and self.source not in SHAPES:
+            raise ValueError(f"points is a key of shapes alone; take it out for {self.source}")
         return self
 
     @model_validator(mode="after")

@@ -21,9 +21,9 @@ from weightspace.config.cells import (
     expand,
     sweep_schemes,
 )
-from weightspace.config.checks import PIXEL_MODELS, check_block, derived_scheme, merged_fit
+from weightspace.config.checks import RAW_INPUTS, check_block, derived_scheme, merged_fit
 from weightspace.config.contrastive import ContrastiveCell, ContrastiveConfig
-from weightspace.config.data import DatasetConfig
+from weightspace.config.data import SHAPES, DatasetConfig, PointsConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.messages import describe
 from weightspace.config.models import ModelConfig
@@ -65,10 +65,15 @@ class Config(Strict):
         for name, dataset in datasets.items():
             if "fit" in info.data:
                 try:
-                    merged_fit(info.data["fit"], dataset.fit)
+                    fit = merged_fit(info.data["fit"], dataset.fit)
                 except ValidationError as error:
                     problem = describe(error.errors()[0]).removeprefix("top level: ")
                     raise ValueError(f"{name}.fit: {problem}") from None
+                if dataset.points and dataset.points.per_step and fit.target_psnr:
+                    raise ValueError(
+                        f"{name}: a step that sees points.per_step of the points cannot tell when "
+                        "fit.target_psnr is reached; set one of them to null"
+                    )
         return datasets
 
     @field_validator("schemes")
@@ -137,9 +142,9 @@ class Config(Strict):
         """Return a scheme, listed or derived from a sweep."""
         return self.schemes[name] if name in self.schemes else derived_scheme(self.sweeps[name])
 
-    def reads_pixels(self, cell: Cell) -> bool:
-        """Return whether the model of a cell reads the pictures, not the networks."""
-        return self.models[cell.model].kind in PIXEL_MODELS
+    def inputs_of(self, cell: Cell) -> str:
+        """Return what the model of a cell reads: "weights", or one of `RAW_INPUTS`."""
+        return RAW_INPUTS.get(self.models[cell.model].kind, "weights")
 
     def used_datasets(self) -> list[str]:
         """Return the datasets that some cell needs, in the order of the config."""
@@ -149,13 +154,27 @@ class Config(Strict):
 
     def fitted_datasets(self) -> list[str]:
         """Return the datasets whose pictures some cell needs as networks."""
-        cells = [c for c in self.all_cells.values() if not self.reads_pixels(c)]
+        cells = [c for c in self.all_cells.values() if self.inputs_of(c) == "weights"]
         used = {cell.dataset for cell in (*cells, *self.contrastive_cells.values())}
         return [name for name, d in self.datasets.items() if name in used and d.source != "inrs"]
 
     def fit_of(self, dataset: str) -> FitConfig:
         """Return the settings of the fits of a dataset."""
         return merged_fit(self.fit, self.datasets[dataset].fit)
+
+    def _points_of(self, dataset: str) -> PointsConfig:
+        return self.datasets[dataset].points or PointsConfig()
+
+    def sampling_of(self, dataset: str) -> dict[str, Any]:
+        """Return how the points of a dataset of shapes are sampled."""
+        points = self._points_of(dataset).model_dump(exclude={"signal", "truncation", "per_step"})
+        return points | {"seed": self.datasets[dataset].seed}
+
+    def signal_of(self, dataset: str) -> dict[str, Any] | None:
+        """Return what the networks of shapes are to show at these points; None of pictures."""
+        if self.datasets[dataset].source not in SHAPES:
+            return None
+        return self._points_of(dataset).model_dump(exclude={"queries", "surface"})
 
     def resolve(self, cell_name: str) -> dict[str, Any]:
         """Return all that decides the results of one cell, given its dataset."""
@@ -164,10 +183,10 @@ class Config(Strict):
         train = self.train.model_dump()
         train |= {key: train[key] * cell.budget for key in ("updates", "evaluate_every")}
         train |= {key: settings.pop(key) for key in ("lr", "weight_decay")}
-        pixels = self.reads_pixels(cell)
+        inputs = self.inputs_of(cell)
         return {
-            **self._origin(cell, fitted=not pixels),
-            "inputs": "pixels" if pixels else "weights",
+            **self._origin(cell, fitted=inputs == "weights"),
+            "inputs": inputs,
             "train": train,
             "scheme_settings": self.scheme(cell.scheme).model_dump(),
             "model_settings": settings,

@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from weightspace.data.archive import read_npz, write_npz
 
-__all__ = ["Objects", "read_objects", "signals", "write_objects"]
+__all__ = ["Objects", "read_objects", "write_objects"]
 
 
 @dataclass(frozen=True)
@@ -52,21 +49,6 @@ class Objects:
 
 
 _COLUMNS = ("labels", "object_ids", "splits")
-
-
-def signals(images: np.ndarray) -> Float[Tensor, "n points d_out"]:
-    """Images as functions on the pixel grid, in [0, 1].
-
-    Args:
-        images: uint8, `(n, height, width)` or `(n, height, width, 3)`.
-
-    Returns:
-        One row per pixel in the order of `weightspace.data.coordinates.grid`; one output for
-        grey images, three for colours.
-    """
-    n, height, width, *channels = images.shape
-    flat = images.reshape(n, height * width, *(channels or [1]))
-    return torch.from_numpy(flat.astype(np.float32)) / 255
 
 
 def write_objects(path: Path, objects: Objects) -> None:

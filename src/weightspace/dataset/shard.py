@@ -1,24 +1,52 @@
 """One fitting job: all views of a range of objects."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from weightspace.data.coordinates import grid
-from weightspace.data.objects import Objects, signals
+from weightspace.data.signals import Signals
 from weightspace.fit.views import ViewFits, fit_views
 from weightspace.inr_set import Header, InrSet
 
-__all__ = ["fit_shard"]
+__all__ = ["ChosenObjects", "fit_shard"]
+
+
+class ChosenObjects(Protocol):
+    """What is known of the objects of a study, be they images or shapes."""
+
+    @property
+    def dataset(self) -> str:
+        """The set they were chosen from."""
+        ...
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each object, int64, `(n,)`."""
+        ...
+
+    @property
+    def object_ids(self) -> np.ndarray:
+        """Their ids, int64, `(n,)`."""
+        ...
+
+    @property
+    def splits(self) -> np.ndarray:
+        """ "train", "val" or "test", `(n,)`."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each class."""
+        ...
 
 
 def fit_shard(
-    objects: Objects,
-    shard: int,
+    objects: ChosenObjects,
+    rows: np.ndarray,
+    signals: Signals,
     *,
-    shard_size: int,
     hidden: list[int],
     omega_0: float,
     output_offset: float,
@@ -35,13 +63,13 @@ def fit_shard(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InrSet:
-    """Fit all views of the objects `shard * shard_size` up to the next shard's.
+    """Fit all views of some objects.
 
     Args:
         objects: the objects of the whole study.
-        shard: the number of the shard, from 0.
-        shard_size: objects per shard.
-        hidden: the widths of the hidden layers; inputs and outputs follow from the images.
+        rows: those to fit, as positions in `objects`.
+        signals: what the networks of these are to show.
+        hidden: the widths of the hidden layers; inputs and outputs follow from the signals.
         omega_0: the frequency of every sine.
         output_offset: a constant added to every output.
         views: the number of views of an object of each split.
@@ -61,20 +89,13 @@ def fit_shard(
         The fitted networks, and the failed fits by name.
 
     Raises:
-        ValueError: if there is no such shard, or a setting is out of its range.
+        ValueError: if a setting is out of its range.
     """
-    n_shards = -(-len(objects) // shard_size)
-    if not 0 <= shard < n_shards:
-        raise ValueError(
-            f"shard is {shard}; {len(objects)} objects make shards 0 to {n_shards - 1}"
-        )
-    own = np.arange(shard * shard_size, min((shard + 1) * shard_size, len(objects)))
-    counts = np.array([views[split] for split in objects.splits[own]])
-    rows = np.repeat(own, counts)  # the object of every fit
+    counts = np.array([views[split] for split in objects.splits[rows]], dtype=np.int64)
+    own = torch.from_numpy(np.repeat(np.arange(len(rows)), counts))  # the object of every fit
+    rows = np.repeat(rows, counts)
     view = np.concatenate([np.arange(count) for count in counts])
-    shape = objects.images.shape[1:3]
-    values = signals(objects.images[own])  # (objects, points, d_out)
-    layer_layout = (len(shape), *hidden, values.shape[2])
+    layer_layout = (signals.coords.shape[-1], *hidden, signals.values.shape[-1])
     settings = {
         "steps": steps,
         "lr": lr,
@@ -84,14 +105,16 @@ def fit_shard(
         "retries": retries,
         "backend": backend,
     }
+    coords = signals.coords if signals.coords.ndim == 2 else signals.coords[own]
     fits = fit_views(
-        values[torch.from_numpy(rows - own[0])].to(device),
+        signals.values[own].to(device),
         torch.from_numpy(objects.object_ids[rows]),
         torch.from_numpy(view),
-        grid(shape).to(device),
+        coords.to(device),
         layer_layout=layer_layout,
         omega_0=omega_0,
         output_offset=output_offset,
+        points_per_step=signals.points_per_step,
         threads=threads,
         progress=progress,
         **settings,
@@ -101,16 +124,16 @@ def fit_shard(
         layer_layout=layer_layout,
         omega_0=omega_0,
         output_offset=output_offset,
-        coords={"shape": list(shape), "range": [-1.0, 1.0], "order": "C", "axes": "ij"},
+        coords=signals.description,
         classes=objects.classes,
         commit=commit,
-        config=settings,
+        config=settings | {"points_per_step": signals.points_per_step},
     )
     return _inr_set(header, fits, _columns(objects, rows, view, fits, seed))
 
 
 def _columns(
-    objects: Objects, rows: np.ndarray, view: np.ndarray, fits: ViewFits, seed: int
+    objects: ChosenObjects, rows: np.ndarray, view: np.ndarray, fits: ViewFits, seed: int
 ) -> dict[str, np.ndarray]:
     """What is known of every fit, the failed ones too."""
     return {

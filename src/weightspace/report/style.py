@@ -17,6 +17,7 @@ __all__ = [
     "WIDTH",
     "colours",
     "draw_chance",
+    "draw_majority",
     "message_figure",
     "percent_axis",
     "report_style",
@@ -96,6 +97,13 @@ def draw_chance(axes: Axes, chance: float, which: str = "y") -> None:
     """Draw the accuracy of guessing as a dotted line across the axis `which` of accuracy."""
     line = axes.axhline if which == "y" else axes.axvline
     line(chance, color=QUIET, linestyle=":", linewidth=1.2)
+
+
+def draw_majority(axes: Axes, majority: float, chance: float, which: str = "y") -> None:
+    """Draw the accuracy of always answering the most frequent class, where that is not chance."""
+    if abs(majority - chance) > 0.005:
+        line = axes.axhline if which == "y" else axes.axvline
+        line(majority, color=QUIET, linestyle="-.", linewidth=1.2)
 
 
 @report_style()

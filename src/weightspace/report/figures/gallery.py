@@ -16,7 +16,7 @@ from weightspace.report.style import WIDTH, report_style
 from weightspace.siren import siren
 from weightspace.store import Header, InrSet, read_columns, read_inrs
 
-__all__ = ["gallery_figure", "render"]
+__all__ = ["choose_objects", "gallery_figure", "render"]
 
 
 @report_style()
@@ -43,7 +43,7 @@ def gallery_figure(
     """
     columns = read_columns(inr_path)
     entries = pd.DataFrame({key: columns[key] for key in ("object_id", "view", "label")})
-    chosen = _choose(entries, n_objects)
+    chosen = choose_objects(entries, n_objects)
     originals = _originals(Path(objects_path), chosen)
     rows = entries[entries["object_id"].isin(chosen)]
     keys = rows[["object_id", "view"]].itertuples(index=False, name=None)
@@ -99,7 +99,7 @@ def _image_shape(header: Header) -> tuple[int, ...]:
     return shape
 
 
-def _choose(entries: pd.DataFrame, n_objects: int) -> list[int]:
+def choose_objects(entries: pd.DataFrame, n_objects: int) -> list[int]:
     """Objects with the most views, in turn one of each class."""
     objects = entries.groupby("object_id", as_index=False).agg(
         label=("label", "first"), views=("view", "nunique")

@@ -1,0 +1,93 @@
+"""The figure of the gap: models of weights beside models of raw data, a panel per dataset."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from weightspace.report.figures.points import accuracy_limits
+from weightspace.report.gap import WEIGHTS, gap_points
+from weightspace.report.labels import display_name, with_labels
+from weightspace.report.statistics import chance_level
+from weightspace.report.style import (
+    INK,
+    PALETTE,
+    QUIET,
+    WIDTH,
+    draw_chance,
+    draw_majority,
+    percent_axis,
+    report_style,
+)
+
+__all__ = ["gap_figure"]
+
+ROW = 0.24  # inches
+FROM_WEIGHTS, FROM_RAW = PALETTE[0], PALETTE[1]
+
+
+@report_style()
+def gap_figure(runs: pd.DataFrame) -> Figure:
+    """Draw the test accuracy of every cell, models of raw data first, and its balanced accuracy.
+
+    Args:
+        runs: as `collect_runs` returns.
+
+    Returns:
+        The figure; a panel per dataset below each other.
+    """
+    points = gap_points(runs)
+    parts = [(str(name), _rows(own)) for name, own in points.groupby("dataset", sort=False)]
+    heights = [0.7 + ROW * len(own) for _, own in parts]
+    figure = Figure(figsize=(WIDTH, 0.6 + sum(heights)), layout="constrained")
+    grid = figure.subplots(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (name, own) in zip(grid, parts, strict=True):
+        _draw(axes, own)
+        axes.set_title(display_name(name))
+    grid[-1].set_xlabel("test accuracy")
+    figure.legend(handles=_legend(), loc="outside upper center", ncols=3)
+    return figure
+
+
+def _rows(points: pd.DataFrame) -> pd.DataFrame:
+    """The rows from the top: raw data first, the best of each first."""
+    order = points.assign(raw=points["inputs"] == WEIGHTS)
+    own = with_labels(order.sort_values(["raw", "test_accuracy"], ascending=[True, False]))
+    parts = zip(own["series"], own["scheme_label"], own["setting"], strict=True)
+    several = own["scheme"].nunique() > 1
+    names = [
+        ", ".join(filter(None, (model, scheme if several else "", setting)))
+        for model, scheme, setting in parts
+    ]
+    return own.assign(row=names)
+
+
+def _draw(axes: Axes, points: pd.DataFrame) -> None:
+    chance = chance_level(points)
+    for y, row in enumerate(points.to_dict("records")):
+        colour = FROM_WEIGHTS if row["inputs"] == WEIGHTS else FROM_RAW
+        mean, half = row["test_accuracy"], row["test_ci95"]
+        axes.errorbar(mean, y, xerr=half, fmt="o", color=colour, capsize=2)
+        axes.plot(row["test_balanced_accuracy"], y, "D", color=colour, markerfacecolor="white")
+    draw_chance(axes, chance, "x")
+    draw_majority(axes, points["majority_accuracy"].iloc[0], chance, "x")
+    axes.set_xlim(accuracy_limits(points, ["test_accuracy", "test_balanced_accuracy"], chance))
+    percent_axis(axes, "x")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.set_yticks(range(len(points)), points["row"].tolist())
+    axes.set_ylim(len(points) - 0.4, -0.6)
+
+
+def _legend() -> list[Line2D]:
+    def line(label: str, **look: object) -> Line2D:
+        return Line2D([], [], label=label, **{"color": INK, "linestyle": "none", **look})
+
+    return [
+        line("reads weights", marker="o", color=FROM_WEIGHTS),
+        line("reads raw data", marker="o", color=FROM_RAW),
+        line("accuracy, 95 % interval", marker="o", linestyle="-"),
+        line("balanced accuracy", marker="D", markerfacecolor="white"),
+        line("chance", linestyle=":", color=QUIET),
+        line("most frequent class", linestyle="-.", color=QUIET),
+    ]

@@ -1,0 +1,127 @@
+"""How well the networks of shapes show them: overlap with the mesh and distance to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import trimesh
+
+from weightspace.data.shapes.chosen import ShapeObjects, read_shapes
+from weightspace.data.shapes.mesh import Mesh
+from weightspace.fit.shape_quality import chamfer, iou, level_set
+from weightspace.report.collect import ReportError
+from weightspace.report.tables import Table
+from weightspace.rng import stream
+from weightspace.store import read_columns, read_inrs
+
+__all__ = ["measure_shapes", "shape_quality_table", "shapes_by_id"]
+
+RESOLUTION = 48  # of the grid of the level set
+POINTS = 50_000  # of the cube for the overlap, and on each surface for the distance
+
+NOTE = (
+    "View 0 of the stated numbers of objects, a class-balanced choice where there are more. IoU: "
+    "volume inside both of network and mesh over volume inside either, from random points of the "
+    "cube. "
+    "Chamfer: mean distance between the surfaces, both ways, in units of the unit ball, and of "
+    "two samples of the same mesh, which is what the measurement itself gives. Closed: every "
+    "edge of the mesh belongs to two faces; of an open mesh the inside is where the winding "
+    "number exceeds 1/2. No surface: the network is on one side of the level everywhere."
+)
+
+
+def shapes_by_id(path: str | Path) -> tuple[ShapeObjects, dict[int, int]]:
+    """Read the shapes of a study, and where among them each object_id is."""
+    shapes = read_shapes(Path(path))
+    return shapes, {int(object_id): i for i, object_id in enumerate(shapes.object_ids)}
+
+
+def measure_shapes(
+    inr_path: str | Path,
+    shapes_path: str | Path,
+    *,
+    objects: int = 300,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Measure the level set of view 0 of some objects against their meshes.
+
+    Args:
+        inr_path: an assembled dataset of shapes.
+        shapes_path: the shapes, as `write_shapes` writes them.
+        objects: how many to measure at most, one of each class in turn.
+        progress: called with the objects done and in all.
+
+    Returns:
+        One row per object: object_id, class, split, title, faces, closed, psnr (dB), iou,
+        chamfer and chamfer_of_samples (unit ball; NaN without a surface), surface.
+
+    Raises:
+        ReportError: if the networks are of other objects.
+    """
+    shapes, places = shapes_by_id(shapes_path)
+    entries = pd.DataFrame(read_columns(inr_path))
+    first = entries[entries["view"] == 0]
+    if not set(first["object_id"]) <= set(places):
+        raise ReportError(f"{inr_path} has networks of other objects than {shapes_path}")
+    turn = first.groupby("label").cumcount()
+    chosen = first.assign(turn=turn).sort_values(["turn", "label"]).index[:objects]
+    inrs = read_inrs(inr_path, chosen.to_numpy())
+    siren = {"omega_0": inrs.header.omega_0, "output_offset": inrs.header.output_offset}
+    rows = []
+    for i, entry in enumerate(entries.loc[chosen].to_dict("records")):
+        object_id, place = int(entry["object_id"]), places[int(entry["object_id"])]
+        mesh, w = shapes.meshes[place], inrs.weights[i : i + 1]
+        generator = stream(0, "shape quality", object_id)
+        surface = level_set(w, **siren, resolution=RESOLUTION)
+        overlap = iou(w, mesh, **siren, points=POINTS, generator=generator)
+        rows.append(
+            {"object_id": object_id, "class": shapes.classes[shapes.labels[place]]}
+            | {"split": entry["split"], "title": shapes.titles[place]}
+            | {"faces": len(mesh.faces), "closed": _closed(mesh), "psnr": entry["psnr"]}
+            | {"iou": overlap.item(), "surface": surface is not None}
+            | {"chamfer": np.nan, "chamfer_of_samples": np.nan}
+        )
+        if surface is not None:
+            for name, other in (("chamfer", surface), ("chamfer_of_samples", mesh)):
+                rows[-1][name] = chamfer(mesh, other, points=POINTS, generator=generator)
+        if progress is not None:
+            progress(i + 1, len(chosen))
+    return pd.DataFrame(rows)
+
+
+def shape_quality_table(measured: pd.DataFrame) -> Table:
+    """Summarise `measure_shapes` over the closed and the open meshes of each class.
+
+    Args:
+        measured: as `measure_shapes` returns.
+
+    Returns:
+        The table; its numbers are those of `measured`.
+    """
+    parts = [("all", "all", measured)]
+    parts += [("all", word, measured[measured["closed"] == c]) for word, c in CLOSED]
+    parts += [(str(name), "all", own) for name, own in measured.groupby("class", sort=True)]
+    words = pd.DataFrame(
+        {
+            "class": name,
+            "meshes": word,
+            "objects": f"{len(own):,}",
+            "mean IoU": f"{own['iou'].mean():.3f}",
+            "median IoU": f"{own['iou'].median():.3f}",
+            "5 % quantile": f"{own['iou'].quantile(0.05):.3f}",
+            "mean Chamfer": f"{own['chamfer'].mean():.4f}",
+            "of samples": f"{own['chamfer_of_samples'].mean():.4f}",
+            "no surface": f"{(~own['surface']).sum():,}",
+        }
+        for name, word, own in parts
+        if len(own)
+    )
+    return Table(measured, words, NOTE)
+
+
+CLOSED = (("closed", True), ("open", False))
+
+
+def _closed(mesh: Mesh) -> bool:
+    return bool(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight)

@@ -1,0 +1,19 @@
+"""Sample points of the shapes of one shard, and their signed distances."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightspace.data.shapes.chosen import read_shapes
+from weightspace.data.shapes.points import sample_shapes, write_points
+from weightspace.data.sharding import shard_rows
+from weightspace.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+dataset, shard = snakemake.wildcards["dataset"], int(snakemake.wildcards["shard"])
+with job(f"points of {dataset}, shard {shard}", snakemake.log[0]) as progress:
+    shapes = read_shapes(Path(snakemake.input[0]))
+    rows = shard_rows(len(shapes), shard, snakemake.params["n_shards"])
+    points = sample_shapes(shapes, rows, **snakemake.params["points"], progress=progress)
+    write_points(Path(snakemake.output[0]), points)
