@@ -215,7 +215,7 @@ def settings(section):
 
 # What the training passes to a constructor, beside the settings of the config.
 GIVEN_BY_THE_DATA = {"self", "layer_layout", "image_shape", "d_out", "statistics", "omega_0"}
-GIVEN_BY_THE_DATA |= {"output_offset"}
+GIVEN_BY_THE_DATA |= {"output_offset", "point_channels"}
 
 
 def test_models_of_the_config_are_those_of_the_package():

@@ -13,6 +13,12 @@ NAMES = {
     "cifar10": "CIFAR-10",
     "pixel_cnn": "CNN on pixels",
     "pixel_mlp": "MLP on pixels",
+    "pointnet": "PointNet on points",
+    "pointnet_occupancy": "PointNet on occupancy",
+    "ldraw10": "LDraw-10",
+    "ldraw20": "LDraw-20",
+    "modelnet10": "ModelNet10",
+    "modelnet40": "ModelNet40",
     "gaussian_noise": "Gaussian noise",
     "self_mixup": "self-MixUp",
 }
