@@ -8,13 +8,15 @@ import tarfile
 
 import pytest
 
+from weightspace.data import debian as module
 from weightspace.data.checksums import ChecksumError, DataFile
 from weightspace.data.debian import DebianPackage, PackageError
+from weightspace.data.tarball import Members
 from weightspace.data.unpack import UnpackError
 
 CONTENTS = {"one": b"1" * 3000, "two": b"2" * 500}
 FILES = [DataFile(n, hashlib.md5(c).hexdigest(), len(c)) for n, c in CONTENTS.items()]
-SOURCE = DebianPackage("pictures", "usr/share/pictures")
+SOURCE = DebianPackage("pictures", Members("usr/share/pictures", gzipped=True))
 
 APT = """#!/bin/sh
 echo "$@" >> {log}
@@ -119,3 +121,71 @@ def test_a_package_that_lacks_a_file_is_refused(debian, target):
     debian({name: c for name, c in members().items() if "two" not in name})
     with pytest.raises(UnpackError, match=r"lacks usr/share/pictures/two\.gz"):
         SOURCE(FILES, target, progress=lambda *_: None)
+
+
+MIRRORS = {
+    "sources.list": """# deb http://a.example/debian old main
+deb [arch=amd64 signed-by=/k.gpg] http://a.example/debian bookworm main contrib # main
+deb-src http://a.example/debian bookworm main
+deb http://b.example/others stable private
+""",
+    "sources.list.d/more.sources": """Types: deb
+URIs: http://c.example/debian
+Suites: bookworm bookworm-updates
+Components: main non-free-firmware
+Signed-By: /k.gpg
+
+Types: deb
+URIs: http://c.example/others
+Suites: x
+Components: domain
+""",
+    "sources.list.d/others.list": "deb http://d.example/ stable maintained\n",
+    "sources.list.d/off.list.disabled": "deb http://e.example/ stable main\n",
+}
+EXPECTED = {
+    "sources.list": MIRRORS["sources.list"].replace(
+        "bookworm main contrib # main", "bookworm non-free"
+    ),
+    "more.sources": MIRRORS["sources.list.d/more.sources"].replace(
+        "main non-free-firmware", "non-free"
+    ),
+}
+
+
+def test_another_component_is_asked_of_the_same_mirrors(debian, target, tmp_path, monkeypatch):
+    etc = tmp_path / "etc"
+    for name, text in MIRRORS.items():
+        (etc / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / name).write_text(text)
+    monkeypatch.setattr(module, "_ETC", etc)
+    keep = f"cp -r $(echo $* | sed 's/.*sourceparts=//; s/ .*//') {tmp_path}/seen; exit 0"
+    apt = APT.replace("*) exit 0 ;;", f"*) {keep} ;;", 1)
+    log = debian(members(), system=FAILS, apt=apt)
+    source = DebianPackage("pictures", SOURCE.unpack, component="non-free")
+    source(FILES, target, progress=lambda *_: None)
+    assert {p.name for p in target.iterdir()} == set(CONTENTS)
+    seen = {path.name: path.read_text() for path in (tmp_path / "seen").iterdir()}
+    assert seen == EXPECTED
+    first, *private = log.read_text().splitlines()
+    assert "Dir::Etc" not in first
+    assert len(private) == 2
+    assert all("Dir::Etc::sourcelist=/dev/null" in command for command in private)
+    assert {name: (etc / name).read_text() for name in MIRRORS} == MIRRORS
+
+
+def test_a_component_that_the_system_has_is_not_looked_for(debian, target):
+    log = debian(members())
+    source = DebianPackage("pictures", SOURCE.unpack, component="non-free")
+    source(FILES, target, progress=lambda *_: None)
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_package_with_a_known_digest_is_checked(debian, target):
+    log = debian(members())
+    digest = hashlib.sha256((log.parent / "package").read_bytes()).hexdigest()
+    DebianPackage("pictures", SOURCE.unpack, sha256=digest)(FILES, target, progress=lambda *_: None)
+    assert len(list(target.iterdir())) == 2
+    other = DebianPackage("pictures", SOURCE.unpack, sha256="0" * 64)
+    with pytest.raises(ChecksumError, match=f"expected sha256 0{{64}}, got {digest}"):
+        other(FILES, target, progress=lambda *_: None)

@@ -9,7 +9,7 @@ import pytest
 from weightspace.data import sources
 from weightspace.data.checksums import DataFile
 from weightspace.data.sources import FetchError, fetch
-from weightspace.data.web import GzipAtUrl
+from weightspace.data.web import FileAtUrl, GzipAtUrl
 
 CONTENTS = {"one": bytes(range(256)) * 400, "two": b"2" * 500}
 GZ = {f"{name}.gz": gzip.compress(c) for name, c in CONTENTS.items()}
@@ -141,3 +141,26 @@ def test_a_source_that_lies_is_not_believed(use, tmp_path):
 def test_an_unknown_dataset_is_refused(tmp_path):
     with pytest.raises(ValueError, match="unknown dataset 'mnits'; fetch knows fashion_mnist"):
         fetch("mnits", tmp_path)
+
+
+def test_a_file_without_a_digest_is_kept_if_it_passes_its_check(server, use, monkeypatch, tmp_path):
+    def check(path):
+        if path.read_bytes() != CONTENTS["one"]:
+            raise ValueError("it is not the one")
+
+    monkeypatch.setitem(sources.FILES, "toy", (DataFile("one", None, 10**6, check),))
+    server.files = {"new": CONTENTS["one"]}
+    use(FileAtUrl(f"{server.url}/new"))
+    (tmp_path / "one").write_bytes(b"?")
+    for _ in range(2):
+        fetch("toy", tmp_path)
+    assert contents(tmp_path) == {"one": CONTENTS["one"]}
+    assert len(server.requests) == 1
+    (tmp_path / "one").unlink()
+    server.files = {"new": CONTENTS["two"]}
+    with pytest.raises(FetchError, match=r"it is not the one(.*\n)*.*into .*:\n  one$"):
+        fetch("toy", tmp_path)
+
+
+def test_every_dataset_has_files_and_sources():
+    assert set(sources.SOURCES) == {*sources.FILES, *sources.SHAPE_FILES}

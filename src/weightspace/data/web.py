@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from weightspace.atomic import replacing
-from weightspace.data.checksums import DataFile, verify
+from weightspace.data.checksums import ChecksumError, DataFile, verify
 from weightspace.data.tarball import Unpack, place
 from weightspace.data.unpack import gunzip
 
-__all__ = ["DownloadError", "GzipAtUrl", "TarAtUrl", "download"]
+__all__ = ["DownloadError", "FileAtUrl", "GzipAtUrl", "TarAtUrl", "download"]
 
 _CHUNK = 1 << 18
 _RANGE_NOT_SATISFIABLE = 416
@@ -117,6 +117,47 @@ class TarAtUrl:
             place(part, self.unpack, files, directory, origin=self.url, progress=lambda *_: None)
         finally:
             part.unlink()
+
+
+@dataclass(frozen=True)
+class FileAtUrl:
+    """A source: the one file of a dataset, as it lies there.
+
+    Attributes:
+        url: the file.
+        timeout: as of `GzipAtUrl`.
+    """
+
+    url: str
+    timeout: float = 10.0
+
+    @property
+    def title(self) -> str:
+        """The place, for messages."""
+        return self.url
+
+    def __call__(
+        self, files: list[DataFile], directory: Path, *, progress: Callable[[int, int], None]
+    ) -> None:
+        """Put the file into `directory`, verified.
+
+        Raises:
+            DownloadError: if the download fails; what has come stays in a `.part` file.
+            ChecksumError: if the content is not what it should be; the `.part` file is removed.
+        """
+        (file,) = files
+        part = directory / f"{file.name}.part"
+
+        def report(n: int, of: int) -> None:
+            progress(file.size * n // of, file.size)
+
+        download(self.url, part, limit=file.size, timeout=self.timeout, progress=report)
+        try:
+            verify(part, file, self.url)
+        except ChecksumError:
+            part.unlink()
+            raise
+        part.replace(directory / file.name)
 
 
 def download(
