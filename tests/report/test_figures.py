@@ -165,7 +165,7 @@ def test_strength_draws_a_panel_per_augmentation(make_files):
     figure = strength_figure(points)
     assert titles(figure) == ["Gaussian noise", "dropout"]
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == ["noise (deviations of the tensor)", "p"]
+    assert labels == ["noise (tensor deviations)", "p"]
     assert [axes.get_xscale() for axes in figure.axes] == ["log", "linear"]
     axes = figure.axes[0]
     own = points[(points["model"] == "dws") & (points["augmentation"] == "gaussian_noise")]

@@ -25,7 +25,7 @@ UNITS = {  # what a strength is, and its unit, where its name alone does not say
     ("scale", "low"): "smallest factor",
     ("scale", "high"): "largest factor",
     ("translate", "max_shift"): "largest shift (half picture widths)",
-    ("gaussian_noise", "scale"): "noise (deviations of the tensor)",
+    ("gaussian_noise", "scale"): "noise (tensor deviations)",
     ("dropout", "probability"): "probability of an entry",
     ("quantile_dropout", "max_quantile"): "largest quantile",
     ("sign_flip", "probability"): "probability of a neuron",
