@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "WIDTH",
     "colours",
     "draw_chance",
+    "legend_above",
     "message_figure",
     "percent_axis",
     "report_style",
@@ -96,6 +98,24 @@ def draw_chance(axes: Axes, chance: float, which: str = "y") -> None:
     """Draw the accuracy of guessing as a dotted line across the axis `which` of accuracy."""
     line = axes.axhline if which == "y" else axes.axvline
     line(chance, color=QUIET, linestyle=":", linewidth=1.2)
+
+
+def legend_above(
+    figure: Figure | SubFigure,
+    handles: Iterable[Artist],
+    *,
+    columns: int = 4,
+    title: str | None = None,
+) -> None:
+    """Put a legend above all panels, in at most `columns` columns and as many as fit the width."""
+    handles = list(handles)
+    for ncols in range(columns, 0, -1):
+        legend = figure.legend(
+            handles=handles, title=title, loc="outside upper center", ncols=ncols
+        )
+        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 @report_style()

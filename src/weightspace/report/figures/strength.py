@@ -13,7 +13,7 @@ from weightspace.report.figures.panels import panels
 from weightspace.report.figures.points import accuracy_limits, draw_points
 from weightspace.report.labels import display_name, with_labels
 from weightspace.report.statistics import chance_level
-from weightspace.report.style import INK, QUIET, colours, draw_chance, report_style
+from weightspace.report.style import INK, QUIET, colours, draw_chance, legend_above, report_style
 
 __all__ = ["strength_figure"]
 
@@ -64,7 +64,7 @@ def strength_figure(points: pd.DataFrame) -> Figure:
         draw_chance(axes, chance_level(everything))
         limits = accuracy_limits(everything, [TEST, VALIDATION], chance_level(everything))
         axes.set_ylim(limits)
-    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    legend_above(figure, _legend(palette))
     return figure
 
 
