@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from drawn import dotted, legend, lines, titles
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from weightspace.report.collect import collect_correctness, collect_histories, collect_runs
 from weightspace.report.equivalence_table import equivalence_points
@@ -18,7 +20,7 @@ from weightspace.report.figures.views import views_figure
 from weightspace.report.saving import save_figure
 from weightspace.report.statistics import summary
 from weightspace.report.strength import strength_points
-from weightspace.report.style import WIDTH
+from weightspace.report.style import WIDTH, legend_above, report_style
 from weightspace.rng import stream
 
 
@@ -165,7 +167,7 @@ def test_strength_draws_a_panel_per_augmentation(make_files):
     figure = strength_figure(points)
     assert titles(figure) == ["Gaussian noise", "dropout"]
     labels = [axes.get_xlabel() for axes in figure.axes]
-    assert labels == ["noise (deviations of the tensor)", "p"]
+    assert labels == ["noise (tensor deviations)", "p"]
     assert [axes.get_xscale() for axes in figure.axes] == ["log", "linear"]
     axes = figure.axes[0]
     own = points[(points["model"] == "dws") & (points["augmentation"] == "gaussian_noise")]
@@ -270,3 +272,15 @@ def test_the_readers_settings_neither_change_nor_are_changed(make_files, tmp_pat
         save_figure(views_figure(runs), [tmp_path / "b.png"])
         assert matplotlib.rcParams["font.size"] == 30
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_legend_has_as_many_columns_as_fit():
+    columns = []
+    for letters in (2, 10, 14, 20, 200):
+        figure = Figure(figsize=(WIDTH, 2))
+        with report_style():
+            legend_above(figure, [Line2D([], [], label="m" * letters) for _ in range(8)])
+        (legend,) = figure.legends
+        columns.append(legend._ncols)
+        assert columns[-1] == 1 or legend.get_window_extent().width <= figure.bbox.width
+    assert columns == [4, 4, 3, 2, 1]

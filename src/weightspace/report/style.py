@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "colours",
     "draw_chance",
     "draw_majority",
+    "legend_above",
     "message_figure",
     "percent_axis",
     "report_style",
@@ -104,6 +106,24 @@ def draw_majority(axes: Axes, majority: float, chance: float, which: str = "y") 
     if abs(majority - chance) > 0.005:
         line = axes.axhline if which == "y" else axes.axvline
         line(majority, color=QUIET, linestyle="-.", linewidth=1.2)
+
+
+def legend_above(
+    figure: Figure | SubFigure,
+    handles: Iterable[Artist],
+    *,
+    columns: int = 4,
+    title: str | None = None,
+) -> None:
+    """Put a legend above all panels, in at most `columns` columns and as many as fit the width."""
+    handles = list(handles)
+    for ncols in range(columns, 0, -1):
+        legend = figure.legend(
+            handles=handles, title=title, loc="outside upper center", ncols=ncols
+        )
+        if ncols == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 @report_style()

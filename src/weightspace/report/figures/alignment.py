@@ -21,6 +21,7 @@ from weightspace.report.style import (
     QUIET,
     WIDTH,
     draw_chance,
+    legend_above,
     percent_axis,
     report_style,
 )
@@ -88,7 +89,7 @@ def _draw_distances(figure: SubFigure, name: str, quality: pd.DataFrame) -> None
         Line2D([], [], color=INK, linestyle="none", marker=MARKERS[i], label=PAIR_KINDS[kind])
         for i, kind in enumerate(kinds)
     ]
-    figure.legend(handles=handles, title=name, loc="outside upper center", ncols=3)
+    legend_above(figure, handles, title=name, columns=3)
 
 
 def _draw_paths(figure: SubFigure, name: str, quality: pd.DataFrame) -> None:
@@ -106,8 +107,8 @@ def _draw_paths(figure: SubFigure, name: str, quality: pd.DataFrame) -> None:
     panels[0].set_ylabel("function error\n(1: variance of a picture)")
     panels[0].set_xlim(0, 1)
     panels[0].set_ylim(bottom=0)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, title=name, loc="outside upper center", ncols=3)
+    handles, _ = panels[0].get_legend_handles_labels()
+    legend_above(figure, handles, title=name, columns=3)
 
 
 def _with_ends(own: pd.DataFrame) -> np.ndarray:
@@ -149,7 +150,7 @@ def _draw_accuracies(figure: SubFigure, name: str, cells: pd.DataFrame) -> None:
         for i, lam in enumerate(lams)
     ]
     handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1.0, label="scheme none"))
-    figure.legend(handles=handles, title=name, loc="outside upper center", ncols=4)
+    legend_above(figure, handles, title=name)
 
 
 def _alignment_axis(axes: Axes) -> None:

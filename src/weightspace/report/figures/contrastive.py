@@ -25,6 +25,7 @@ from weightspace.report.style import (
     WIDTH,
     colours,
     draw_chance,
+    legend_above,
     message_figure,
     percent_axis,
     report_style,
@@ -77,7 +78,7 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
         percent_axis(line[0], "y")
     for axes in grid[-1]:
         axes.set_xlabel("training objects with a label (% of all)")
-    figure.legend(handles=_legend(looks, points), loc="outside upper center", ncols=4)
+    legend_above(figure, _legend(looks, points))
     return figure
 
 

@@ -20,6 +20,7 @@ from weightspace.report.style import (
     WIDTH,
     colours,
     draw_chance,
+    legend_above,
     percent_axis,
     report_style,
     size_axis,
@@ -63,7 +64,7 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
         for axes in (left, right):
             size_axis(axes, own["objects"])
             axes.set_xlabel("training objects")
-    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    legend_above(figure, _legend(palette))
     return figure
 
 

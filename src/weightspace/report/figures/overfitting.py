@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from weightspace.report.figures.panels import panels
 from weightspace.report.labels import display_name, setting_label, varying, with_labels
 from weightspace.report.statistics import chance_level
-from weightspace.report.style import INK, QUIET, colours, draw_chance, report_style
+from weightspace.report.style import INK, QUIET, colours, draw_chance, legend_above, report_style
 
 __all__ = ["overfitting_figure"]
 
@@ -43,7 +43,7 @@ def overfitting_figure(histories: pd.DataFrame) -> Figure:
         draw_chance(axes, chance_level(panel))
         axes.set_xlabel("update")
         axes.set_ylim(0.0, 1.02)
-    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    legend_above(figure, _legend(palette))
     return figure
 
 

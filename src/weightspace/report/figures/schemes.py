@@ -17,6 +17,7 @@ from weightspace.report.style import (
     WIDTH,
     colours,
     draw_chance,
+    legend_above,
     percent_axis,
     report_style,
 )
@@ -60,7 +61,7 @@ def schemes_figure(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) 
         if len(groups) > 1:
             line[0].set_ylabel(display_name(name), fontweight="bold")
     legend = _legend(table)
-    figure.legend(handles=legend, loc="outside upper center", ncols=3)
+    legend_above(figure, legend, columns=3)
     return figure
 
 

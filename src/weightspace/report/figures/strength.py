@@ -13,7 +13,7 @@ from weightspace.report.figures.panels import panels
 from weightspace.report.figures.points import accuracy_limits, draw_points
 from weightspace.report.labels import display_name, with_labels
 from weightspace.report.statistics import chance_level
-from weightspace.report.style import INK, QUIET, colours, draw_chance, report_style
+from weightspace.report.style import INK, QUIET, colours, draw_chance, legend_above, report_style
 
 __all__ = ["strength_figure"]
 
@@ -25,7 +25,7 @@ UNITS = {  # what a strength is, and its unit, where its name alone does not say
     ("scale", "low"): "smallest factor",
     ("scale", "high"): "largest factor",
     ("translate", "max_shift"): "largest shift (half picture widths)",
-    ("gaussian_noise", "scale"): "noise (deviations of the tensor)",
+    ("gaussian_noise", "scale"): "noise (tensor deviations)",
     ("dropout", "probability"): "probability of an entry",
     ("quantile_dropout", "max_quantile"): "largest quantile",
     ("sign_flip", "probability"): "probability of a neuron",
@@ -64,7 +64,7 @@ def strength_figure(points: pd.DataFrame) -> Figure:
         draw_chance(axes, chance_level(everything))
         limits = accuracy_limits(everything, [TEST, VALIDATION], chance_level(everything))
         axes.set_ylim(limits)
-    figure.legend(handles=_legend(palette), loc="outside upper center", ncols=4)
+    legend_above(figure, _legend(palette))
     return figure
 
 

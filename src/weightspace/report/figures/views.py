@@ -16,6 +16,7 @@ from weightspace.report.style import (
     QUIET,
     colours,
     draw_chance,
+    legend_above,
     message_figure,
     report_style,
     size_axis,
@@ -74,7 +75,7 @@ def views_figure(runs: pd.DataFrame) -> Figure:
         draw_chance(axes, chance_level(own))
         axes.set_ylim(accuracy_limits(own, [EXTERNAL, INTERNAL], chance_level(own)))
     used = {name for *_, lines in shown for name, line in lines.items() if len(line)}
-    figure.legend(handles=_legend(palette, used), loc="outside upper center", ncols=3)
+    legend_above(figure, _legend(palette, used), columns=3)
     return figure
 
 
