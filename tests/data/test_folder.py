@@ -7,8 +7,8 @@ from PIL import Image
 from weightspace.data.folder import load_folder
 from weightspace.data.folder_listing import FolderError, folder_state
 from weightspace.data.images import load_images
-from weightspace.data.signals import image_signals
 from weightspace.data.selection import select_objects
+from weightspace.data.signals import image_signals
 
 
 def write(root, *names, mode="L", size=(6, 4)):

@@ -31,7 +31,9 @@ def test_a_group_is_in_one_split_across_classes():
 
 
 def test_the_shares_of_every_class_come_close():
-    for (label, name), share in shares(LABELS[:-20], group_split(LABELS[:-20], GROUPS[:-20])).items():
+    for (label, name), share in shares(
+        LABELS[:-20], group_split(LABELS[:-20], GROUPS[:-20])
+    ).items():
         wanted = {"train": 0.7, "val": 0.1, "test": 0.2}[name]
         assert abs(share - wanted) <= 0.05, (label, name)
 
@@ -57,5 +59,7 @@ def test_the_names_decide_and_not_their_order():
 
 
 def test_other_classes_change_nothing():
-    alone = group_split(LABELS[LABELS == 1], [g for g, c in zip(GROUPS, LABELS, strict=True) if c == 1])
+    alone = group_split(
+        LABELS[LABELS == 1], [g for g, c in zip(GROUPS, LABELS, strict=True) if c == 1]
+    )
     np.testing.assert_array_equal(group_split(LABELS, GROUPS)[LABELS == 1], alone)

@@ -121,7 +121,9 @@ def test_y_points_up(tmp_path):
 
 
 def test_corners_closer_than_a_thousandth_are_one_vertex(tmp_path):
-    near = "3 16 0 0 0 1 0 0 0 1 0\n3 16 0.0002 0 -0.0001 0 -1 0 0.9998 0 0\n3 16 .002 0 0 0 5 0 5 0 0"
+    near = (
+        "3 16 0 0 0 1 0 0 0 1 0\n3 16 0.0002 0 -0.0001 0 -1 0 0.9998 0 0\n3 16 .002 0 0 0 5 0 5 0 0"
+    )
     mesh = read_part(write(tmp_path, parts__1=near), "parts/1.dat")
     assert mesh.faces.shape == (3, 3)
     assert len(mesh.vertices) == 7

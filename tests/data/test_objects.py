@@ -78,7 +78,9 @@ def test_signals_lie_on_the_grid(channels):
 def test_colours_keep_their_order():
     objects = select_objects(image_set((3,)), **SIZES, seed=0)
     expected = objects.images[5, 3, 2] / 255
-    np.testing.assert_allclose(image_signals(objects.images).values[5, 3 * 3 + 2], expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        image_signals(objects.images).values[5, 3 * 3 + 2], expected, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])

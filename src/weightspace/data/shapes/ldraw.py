@@ -14,7 +14,7 @@ from weightspace.data.shapes.group_split import group_split
 from weightspace.data.shapes.ldraw_catalogue import Part, list_parts
 from weightspace.data.shapes.ldraw_library import LDrawError, Library, open_library
 from weightspace.data.shapes.ldraw_part import read_part
-from weightspace.data.shapes.mesh import Mesh, MeshError, checked
+from weightspace.data.shapes.mesh import Mesh, MeshError, checked, normalised
 from weightspace.data.shapes.shape_set import ShapeSet
 from weightspace.data.shapes.twins import without_twins
 
@@ -47,7 +47,7 @@ def load_ldraw(directory: Path, classes: Sequence[str]) -> ShapeSet:
     if lacking := set(classes) - {part.category for part in parts}:
         raise LDrawError(f"{library.place} has no parts of {', '.join(sorted(lacking))}")
     labels = np.array([classes.index(part.category) for part in parts])
-    kept = without_twins([_mesh(library, part) for part in parts], labels)
+    kept = without_twins([_in_unit_ball(library, part) for part in parts], labels)
     parts, labels = [parts[i] for i in kept], labels[kept]
 
     def load(i: int) -> Mesh:
@@ -62,3 +62,16 @@ def load_ldraw(directory: Path, classes: Sequence[str]) -> ShapeSet:
         titles=tuple(part.file for part in parts),
         load=load,
     )
+
+
+def _in_unit_ball(library: Library, part: Part) -> Mesh | None:
+    """The mesh of a part, as it is compared with others; None if it is a bad one."""
+    try:
+        return normalised(checked(read_part(library, f"parts/{part.file}")))
+    except (LDrawError, MeshError):
+        return None  # whoever selects it says what is wrong
+
+
+def _object_id(file: str) -> int:
+    """A number of a file name, of 48 bits so that it is never negative."""
+    return int.from_bytes(blake2b(file.encode(), digest_size=6).digest())

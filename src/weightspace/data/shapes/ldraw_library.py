@@ -69,7 +69,7 @@ def open_library(directory: Path) -> Library:
         if (place / "parts").is_dir() and (place / "p").is_dir():
             paths = (p for part in ("parts", "p") for p in (place / part).rglob("*"))
             names = (path.relative_to(place).as_posix() for path in paths if path.is_file())
-            return Library(place, _by_name(names, ""), lambda name: (place / name).read_bytes())
+            return Library(place, _by_name(names, ""), _reader(place))
     raise LDrawError(
         f"{directory} holds no LDraw parts library; it must hold {ARCHIVE}, or the folders parts "
         "and p of the unpacked library"
@@ -89,6 +89,11 @@ def archived_library(archive: Path) -> Library:
         raise LDrawError(f"{archive} holds no LDraw parts library; p/stud.dat is not in it")
     root = stud[: -len("p/stud.dat")]
     return Library(archive, _by_name(folder.names, root), folder.read)
+
+
+def _reader(folder: Path) -> Callable[[str], bytes]:
+    """Read the files of a folder by their names in it."""
+    return lambda name: (folder / name).read_bytes()
 
 
 def normal_name(name: str) -> str:

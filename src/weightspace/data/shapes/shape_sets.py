@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from weightspace.data.shapes.ldraw import load_ldraw
+from weightspace.data.shapes.ldraw_catalogue import LDRAW10, LDRAW20
 from weightspace.data.shapes.mesh_folder import load_mesh_folder
 from weightspace.data.shapes.modelnet import load_modelnet
 from weightspace.data.shapes.shape_set import ShapeSet
@@ -11,17 +13,9 @@ from weightspace.data.shapes.shape_set import ShapeSet
 __all__ = ["SHAPE_SETS", "load_shape_set"]
 
 
-def _load_ldraw(directory: Path, *, n_classes: int) -> ShapeSet:
-    """The parts of LDraw, of its 10 or 20 categories."""
-    from weightspace.data.shapes.ldraw import load_ldraw
-    from weightspace.data.shapes.ldraw_catalogue import LDRAW10, LDRAW20
-
-    return load_ldraw(directory, {10: LDRAW10, 20: LDRAW20}[n_classes])
-
-
 SHAPE_SETS: dict[str, Callable[..., ShapeSet]] = {
-    "ldraw10": partial(_load_ldraw, n_classes=10),
-    "ldraw20": partial(_load_ldraw, n_classes=20),
+    "ldraw10": partial(load_ldraw, classes=LDRAW10),
+    "ldraw20": partial(load_ldraw, classes=LDRAW20),
     "modelnet10": partial(load_modelnet, n_classes=10),
     "modelnet40": partial(load_modelnet, n_classes=40),
     "mesh_folder": load_mesh_folder,
