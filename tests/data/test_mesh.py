@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -182,3 +183,13 @@ def test_neither_writes_into_its_argument():
     found.vertices[:] = 7
     np.testing.assert_array_equal(given_mesh.vertices, before[0])
     np.testing.assert_array_equal(given_mesh.faces, before[1])
+
+
+def test_closed_says_what_trimesh_says():
+    create = trimesh.creation
+    for solid in (create.box(), create.icosphere(2), create.annulus(1, 2, 1)):
+        whole = Mesh(np.array(solid.vertices), np.array(solid.faces))
+        assert whole.closed and solid.is_watertight
+        assert not Mesh(whole.vertices, whole.faces[1:]).closed  # a hole
+        third = np.vstack([whole.faces, whole.faces[:1]])  # face at some edges
+        assert not Mesh(whole.vertices, third).closed

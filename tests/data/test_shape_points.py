@@ -13,10 +13,10 @@ from weightspace.data.shapes.mesh import Mesh
 from weightspace.data.shapes.points import (
     ShapePoints,
     read_points,
-    sample_shapes,
     shape_signal,
     write_points,
 )
+from weightspace.data.shapes.sampled_shapes import sample_shapes
 
 SETTINGS = {"queries": 40, "surface": 30, "near": 0.75, "spread": 0.05, "seed": 3}
 ARRAYS = [field.name for field in dataclasses.fields(ShapePoints)]

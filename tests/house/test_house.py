@@ -56,6 +56,7 @@ def test_a_file_holds_one_idea(path):
         ("PIL", {"data"}),
         ("safetensors", {"dataset"}),
         ("numba", {"fit", "symmetry"}),
+        ("igl", {"data", "fit"}),
     ],
 )
 def test_libraries_stay_in_their_place(library, places):

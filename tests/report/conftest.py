@@ -109,7 +109,12 @@ def write_cell(
     metrics = {"study": "made_up", "cell": cell, "dataset": dataset}
     metrics |= {"inputs": "pixels" if pixels else "weights", "model": model, "scheme": scheme}
     metrics |= {"views": views, "objects": objects, "train_inrs": objects * views}
-    metrics |= {"budget": budget, "n_classes": N_CLASSES, "updates": UPDATES * budget}
+    metrics |= {
+        "budget": budget,
+        "n_classes": N_CLASSES,
+        "updates": UPDATES * budget,
+    }
+    metrics |= {"majority_accuracy": 1 / changes.get("n_classes", N_CLASSES)}
     metrics |= {"batch_size": 64, "config": {}, "versions": {"torch": "2.13.0"}}
     metrics |= {"commit": "0" * 40, "device": "cpu", "threads": 1, "seconds": 40.0}
     metrics |= {"n_parameters": 1000, "runs": runs} | changes

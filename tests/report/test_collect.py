@@ -13,7 +13,8 @@ from weightspace.report.saving import save_csv
 
 COLUMNS = [
     *("study", "cell", "dataset", "inputs", "model", "scheme", "views", "objects", "train_inrs"),
-    *("budget", "n_classes", "seed", "updates", "best_update", "train_accuracy", "val_accuracy"),
+    *("budget", "n_classes", "majority_accuracy", "seed", "updates", "best_update"),
+    *("train_accuracy", "val_accuracy"),
     *("val_balanced_accuracy", "test_accuracy", "test_balanced_accuracy", "internal_accuracy"),
     *("test_loss", "seconds", "device", "commit"),
 ]

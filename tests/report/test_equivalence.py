@@ -25,6 +25,7 @@ IDENTITY = {
     "budget": 1,
     "updates": 10,
     "n_classes": 10,
+    "majority_accuracy": 0.1,
     "best_update": 5,
     "val_accuracy": 0.5,
 }

@@ -193,10 +193,10 @@ def test_panels_keep_their_order_and_share_an_axis_in_a_dataset():
 
 def test_limits_show_all_means_and_short_whiskers(make_files):
     points = summary(collect_runs(make_files().metrics), ["test_accuracy"])
-    low, high = accuracy_limits(points, ["test_accuracy"], 0.1)
+    low, high = accuracy_limits(points, ["test_accuracy"])
     assert low <= 0.1 and high > (points["test_accuracy"] + points["test_ci95"]).max()
     wide = points.assign(test_ci95=0.9)
-    assert accuracy_limits(wide, ["test_accuracy"], 0.1)[1] < points["test_accuracy"].max() + 0.2
+    assert accuracy_limits(wide, ["test_accuracy"])[1] < points["test_accuracy"].max() + 0.2
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,14 +136,7 @@ def test_gallery_shows_failures_and_every_object_if_asked(fitted, tmp_path):
 
 def test_gallery_of_other_objects(fitted, tmp_path):
     inr_path, _, _, objects = fitted
-    other = Objects(
-        objects.dataset,
-        objects.images,
-        objects.labels,
-        objects.object_ids + 500,
-        objects.splits,
-        objects.classes,
-    )
+    other = replace(objects, object_ids=objects.object_ids + 500)
     write_objects(tmp_path / "other.npz", other)
     with pytest.raises(ReportError, match=r"lacks the objects \[103, 101\].*that were fitted"):
         gallery_figure(inr_path, tmp_path / "other.npz", n_objects=2)

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from weightspace.atomic import replacing
-from weightspace.data.objects import read_objects
+from weightspace.data.study_objects import read_study_objects
 from weightspace.dataset.assemble import assemble
 from weightspace.job import job
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job("assemble", snakemake.log[0]):
-    objects = read_objects(snakemake.input["objects"])
+    objects = read_study_objects(snakemake.input["objects"])
     quality = assemble(
         snakemake.input["shards"],
         snakemake.output["inrs"],

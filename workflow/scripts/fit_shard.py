@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightspace.data.objects import read_objects
-from weightspace.data.shapes.chosen import read_shapes
 from weightspace.data.shapes.points import read_points
 from weightspace.data.sharding import shard_rows
 from weightspace.data.signals import image_signals, shape_signals
+from weightspace.data.study_objects import read_study_objects
 from weightspace.dataset.shard import fit_shard
 from weightspace.device import choose_device, use_threads
 from weightspace.job import job
@@ -23,10 +23,10 @@ with job(f"fit shard {shard}", snakemake.log[0]) as progress:
     settings = dict(snakemake.params["fit"])
     device = choose_device(settings.pop("device"))
     path = Path(snakemake.input["objects"])
-    objects = read_objects(path) if signal is None else read_shapes(path)
+    objects = read_study_objects(path)
     rows = shard_rows(len(objects), shard, snakemake.params["n_shards"])
     if signal is None:
-        signals = image_signals(objects.images[rows])
+        signals = image_signals(read_objects(path).images[rows])
     else:
         signals = shape_signals(read_points(Path(snakemake.input["points"])), **signal)
     inrs = fit_shard(

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightspace.data.shapes.chosen import read_shapes
-from weightspace.data.shapes.points import sample_shapes, write_points
+from weightspace.data.shapes.points import write_points
+from weightspace.data.shapes.sampled_shapes import sample_shapes
 from weightspace.data.sharding import shard_rows
 from weightspace.job import job
 

@@ -34,6 +34,7 @@ class FitConfig(Strict):
     views: ViewsConfig
     steps: Count
     lr: Positive
+    schedule: Literal["constant", "cosine"]
     target_psnr: Positive | None
     min_psnr: float = Field(allow_inf_nan=False)
     retries: Annotated[int, Field(ge=0)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from weightspace.data.shapes.chosen import read_shapes
 from weightspace.data.shapes.points import read_points
+from weightspace.data.study_objects import read_study_objects
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.image_dataset import load_image_dataset
 from weightspace.dataset.inr_dataset import load_inr_dataset
@@ -40,4 +40,4 @@ def load_datasets(
     if inputs == "pixels":
         return load_image_dataset(files["objects"])
     parts = (read_points(Path(path)) for path in files["points"])
-    return load_point_datasets(parts, read_shapes(Path(files["objects"])), kind=inputs)
+    return load_point_datasets(parts, read_study_objects(Path(files["objects"])), kind=inputs)

@@ -1,4 +1,4 @@
-"""The points of one split as tensors on one device, for the baselines on raw shapes."""
+"""The points of one split as tensors on one device, for the baselines on raw objects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from weightspace.data.shapes.chosen import ShapeObjects
 from weightspace.data.shapes.points import ShapePoints
+from weightspace.data.study_objects import StudyObjects
 from weightspace.dataset.examples import Dataset
 
 __all__ = ["PointDataset", "load_point_datasets"]
@@ -41,29 +41,29 @@ class PointDataset(Dataset):
 
 
 def load_point_datasets(
-    parts: Iterable[ShapePoints], shapes: ShapeObjects, *, kind: str
+    parts: Iterable[ShapePoints], objects: StudyObjects, *, kind: str
 ) -> dict[str, PointDataset]:
     """Make the points of the objects of a study one dataset per split, on the CPU.
 
     A shape has as many points of either kind: the smaller of the numbers of its surface points
     and of its queries, from the front of both lists, which are in random order. Objects that
-    were skipped when the study's objects were chosen are not in `shapes`.
+    were skipped when the study's objects were chosen are not in `objects`.
 
     Args:
-        parts: of which each object of `shapes` is in exactly one. They are taken one by one, so
+        parts: of which each object of `objects` is in exactly one. They are taken one by one, so
             that a generator need not hold them all.
-        shapes: the objects of the study.
+        objects: the objects of the study.
         kind: "points" on the surfaces, or "queries" with their occupancy.
 
     Raises:
         ValueError: if an object is in no part or in two, a part has an object that is not of
-            `shapes` or another number of points, or the kind is unknown.
+            `objects` or another number of points, or the kind is unknown.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
     read = [(part.object_ids, _points(part, kind)) for part in parts]
     found = np.concatenate([ids for ids, _ in read]) if read else np.empty(0, dtype=np.int64)
-    _require_each_once(found, shapes.object_ids)
+    _require_each_once(found, objects.object_ids)
     numbers = {points.shape[1] for _, points in read}
     if len(numbers) > 1:
         raise ValueError(
@@ -71,11 +71,11 @@ def load_point_datasets(
             "they must have one number: sample all parts again with the same settings"
         )
     row_of = {object_id: row for row, object_id in enumerate(found.tolist())}
-    rows = [row_of[object_id] for object_id in shapes.object_ids.tolist()]
+    rows = [row_of[object_id] for object_id in objects.object_ids.tolist()]
     points = np.concatenate([points for _, points in read])[rows]
     return {
-        split: _dataset(points, shapes, shapes.splits == split)
-        for split in dict.fromkeys(shapes.splits.tolist())
+        split: _dataset(points, objects, objects.splits == split)
+        for split in dict.fromkeys(objects.splits.tolist())
     }
 
 
@@ -103,12 +103,12 @@ def _require_each_once(found: np.ndarray, wanted: np.ndarray) -> None:
             )
 
 
-def _dataset(points: np.ndarray, shapes: ShapeObjects, rows: np.ndarray) -> PointDataset:
-    object_ids = torch.from_numpy(shapes.object_ids[rows]).long()
+def _dataset(points: np.ndarray, objects: StudyObjects, rows: np.ndarray) -> PointDataset:
+    object_ids = torch.from_numpy(objects.object_ids[rows]).long()
     return PointDataset(
         points=torch.from_numpy(points[rows]),
-        labels=torch.from_numpy(shapes.labels[rows]).long(),
+        labels=torch.from_numpy(objects.labels[rows]).long(),
         object_ids=object_ids,
         views=torch.zeros_like(object_ids),
-        n_classes=len(shapes.classes),
+        n_classes=len(objects.classes),
     )

@@ -1,49 +1,22 @@
 """One fitting job: all views of a range of objects."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 from weightspace.data.signals import Signals
+from weightspace.data.study_objects import StudyObjects
+from weightspace.fit.fitting import Schedule
 from weightspace.fit.views import ViewFits, fit_views
 from weightspace.inr_set import Header, InrSet
 
-__all__ = ["ChosenObjects", "fit_shard"]
-
-
-class ChosenObjects(Protocol):
-    """What is known of the objects of a study, be they images or shapes."""
-
-    @property
-    def dataset(self) -> str:
-        """The set they were chosen from."""
-        ...
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The class of each object, int64, `(n,)`."""
-        ...
-
-    @property
-    def object_ids(self) -> np.ndarray:
-        """Their ids, int64, `(n,)`."""
-        ...
-
-    @property
-    def splits(self) -> np.ndarray:
-        """ "train", "val" or "test", `(n,)`."""
-        ...
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The name of each class."""
-        ...
+__all__ = ["fit_shard"]
 
 
 def fit_shard(
-    objects: ChosenObjects,
+    objects: StudyObjects,
     rows: np.ndarray,
     signals: Signals,
     *,
@@ -53,6 +26,7 @@ def fit_shard(
     views: Mapping[str, int],
     steps: int,
     lr: float,
+    schedule: Schedule,
     target_psnr: float | None,
     min_psnr: float,
     retries: int,
@@ -75,6 +49,7 @@ def fit_shard(
         views: the number of views of an object of each split.
         steps: of Adam; see `fit_views`, also for the settings up to `seed`.
         lr: the learning rate of Adam.
+        schedule: of the learning rate.
         target_psnr: where a fit stops early, in dB, or None.
         min_psnr: the floor under which a fit has failed, in dB.
         retries: how often a failed fit is repeated.
@@ -99,6 +74,7 @@ def fit_shard(
     settings = {
         "steps": steps,
         "lr": lr,
+        "schedule": schedule,
         "seed": seed,
         "target_psnr": target_psnr,
         "min_psnr": min_psnr,
@@ -133,7 +109,7 @@ def fit_shard(
 
 
 def _columns(
-    objects: ChosenObjects, rows: np.ndarray, view: np.ndarray, fits: ViewFits, seed: int
+    objects: StudyObjects, rows: np.ndarray, view: np.ndarray, fits: ViewFits, seed: int
 ) -> dict[str, np.ndarray]:
     """What is known of every fit, the failed ones too."""
     return {

@@ -43,8 +43,7 @@ def fit_cpu(
     points_per_step: int,
     omega_0: float,
     output_offset: float,
-    steps: int,
-    lr: float,
+    rates: np.ndarray,
     betas: tuple[float, float],
     eps: float,
     target_mse: float | None,
@@ -77,7 +76,7 @@ def fit_cpu(
             points_per_step,
             torch.empty(n_threads, rows, tile).numpy(),
             (float(omega_0), float(output_offset)),
-            (int(steps), float(lr), float(betas[0]), float(betas[1]), float(eps)),
+            (rates, float(betas[0]), float(betas[1]), float(eps)),
             -1.0 if target_mse is None else float(target_mse),
             taken.numpy(),
         )

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -15,7 +16,7 @@ from weightspace.fit.quality import mse_of_psnr
 from weightspace.fit.reference import fit_reference, squared_error
 from weightspace.weights import Weights, cat
 
-__all__ = ["BACKENDS", "Backend", "FitResult", "check_problem", "fit_sirens"]
+__all__ = ["BACKENDS", "Backend", "FitResult", "Schedule", "check_problem", "fit_sirens"]
 
 
 class Backend(Protocol):
@@ -30,16 +31,22 @@ class Backend(Protocol):
         points_per_step: int,
         omega_0: float,
         output_offset: float,
-        steps: int,
-        lr: float,
+        rates: np.ndarray,
         betas: tuple[float, float],
         eps: float,
         target_mse: float | None,
         threads: int | None,
     ) -> tuple[Weights, Tensor]:
-        """Fit; the arguments are those of `fit_sirens`, the target as an error."""
+        """Fit; the arguments are those of `fit_sirens`.
+
+        But rates is the learning rate of each step, float64, `(steps,)`, and the target is an
+        error.
+        """
         ...
 
+
+Schedule = Literal["constant", "cosine"]
+"""How the learning rate of a fit goes on from its first value."""
 
 BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu}
 MOST_POINTS = 2**21  # of all networks of a chunk together
@@ -63,6 +70,7 @@ def fit_sirens(
     output_offset: float,
     steps: int,
     lr: float,
+    schedule: Schedule = "constant",
     points_per_step: int | None = None,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
@@ -88,6 +96,8 @@ def fit_sirens(
         output_offset: a constant added to every output.
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
+        schedule: "constant", or "cosine" for lr (1 + cos(pi t / steps)) / 2 in step t = 0, 1,
+            ....
         points_per_step: how many points a step sees; None for all.
         betas: the decay rates of Adam's running means.
         eps: Adam's small number, outside the square root.
@@ -118,8 +128,7 @@ def fit_sirens(
     fit = partial(
         BACKENDS[name],
         **siren,
-        steps=steps,
-        lr=lr,
+        rates=_rates(steps, lr, schedule),
         points_per_step=points_per_step or points,
         betas=betas,
         eps=eps,
@@ -204,6 +213,17 @@ def check_problem(signals: Tensor, coords: Tensor, init: Weights) -> None:
             f"signals, coords and init must be of one floating-point type on one device; "
             f"got {', '.join(sorted(kinds))}"
         )
+
+
+def _rates(steps: int, lr: float, schedule: str) -> np.ndarray:
+    """The learning rate of each step, `(steps,)`."""
+    if schedule not in get_args(Schedule):
+        raise ValueError(
+            f"schedule is {schedule!r}; it must be one of {', '.join(get_args(Schedule))}"
+        )
+    if schedule == "constant":
+        return np.full(steps, float(lr))
+    return lr * (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2
 
 
 def _check_settings(

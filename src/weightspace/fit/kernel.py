@@ -216,7 +216,8 @@ def _adam(params, gradient, mean, square, t, lr, beta_1, beta_2, eps):
 def _fit_one(params, layout, starts, coords, targets, points, scratch, siren, adam, target_mse):
     """Fit one network in place, each step on the next slice; returns the steps taken."""
     omega_0, output_offset = siren
-    steps, lr, beta_1, beta_2, eps = adam
+    rates, beta_1, beta_2, eps = adam
+    steps = rates.size
     neurons, width = starts[NEURON, -1], layout.max()
     x, slopes = scratch[:neurons], scratch[neurons : 2 * neurons]
     deltas = scratch[2 * neurons :].reshape(2, width, scratch.shape[1])
@@ -238,7 +239,7 @@ def _fit_one(params, layout, starts, coords, targets, points, scratch, siren, ad
             _backward(params, gradient, layout, starts, coord[k], x, slopes, deltas)
         if loss / values <= target_mse:
             return t
-        _adam(params, gradient, mean, square, t + 1, lr, beta_1, beta_2, eps)
+        _adam(params, gradient, mean, square, t + 1, rates[t], beta_1, beta_2, eps)
     return steps
 
 
@@ -260,7 +261,7 @@ def fit_networks(
         points: the true number of points in a slice.
         scratch: `(threads, 2 (neurons + widest), tile)`, one part per thread.
         siren: (omega_0, output_offset).
-        adam: (steps, lr, beta_1, beta_2, eps).
+        adam: (rates, beta_1, beta_2, eps) with the learning rate of each step, `(steps,)`.
         target_mse: a network at or below it stops; a negative number for never.
         taken: `(batch,)` int64, receives the number of steps.
     """

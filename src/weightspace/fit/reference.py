@@ -4,6 +4,7 @@ The losses of the networks are summed, so the gradient of each network is that o
 loss, and Adam, which works element by element, makes independent fits of them.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -74,8 +75,7 @@ def fit_reference(
     points_per_step: int,
     omega_0: float,
     output_offset: float,
-    steps: int,
-    lr: float,
+    rates: np.ndarray,
     betas: tuple[float, float],
     eps: float,
     target_mse: float | None,
@@ -94,7 +94,7 @@ def fit_reference(
     active = torch.ones(len(w), dtype=torch.bool, device=w.device)
     taken = torch.zeros(len(w), dtype=torch.int64, device=w.device)
     slices = signals.shape[1] // points_per_step
-    for t in range(1, steps + 1):
+    for t, rate in enumerate(rates.tolist(), start=1):
         first = (t - 1) % slices * points_per_step
         points = slice(first, first + points_per_step)
         with torch.enable_grad():
@@ -112,7 +112,7 @@ def fit_reference(
             if not active.any():
                 break
         stepped, mean, square = adam_step(
-            w, gradient, mean, square, t=t, lr=lr, betas=betas, eps=eps
+            w, gradient, mean, square, t=t, lr=rate, betas=betas, eps=eps
         )
         w = stepped if target_mse is None else _where(active, stepped, w)
         taken = taken + active

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from weightspace.fit.fitting import FitResult, fit_sirens
+from weightspace.fit.fitting import FitResult, Schedule, fit_sirens
 from weightspace.fit.quality import psnr
 from weightspace.rng import stream
 from weightspace.siren import init_siren
@@ -78,6 +78,7 @@ def fit_views(
     output_offset: float,
     steps: int,
     lr: float,
+    schedule: Schedule = "constant",
     seed: int,
     points_per_step: int | None = None,
     target_psnr: float | None = None,
@@ -103,6 +104,7 @@ def fit_views(
         output_offset: a constant added to every output.
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
+        schedule: as in `fit_sirens`.
         seed: the study's seed.
         points_per_step: as in `fit_sirens`.
         target_psnr: stop a fit that has reached it, in decibels; None for never.
@@ -150,6 +152,7 @@ def fit_views(
             output_offset=output_offset,
             steps=steps,
             lr=lr,
+            schedule=schedule,
             points_per_step=points_per_step,
             target_psnr=target_psnr,
             backend=backend,

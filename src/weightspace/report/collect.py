@@ -28,7 +28,7 @@ SETTING = ["study", "dataset", "model", "views", "objects", "budget", "updates"]
 
 CELL_KEYS = (
     *("study", "cell", "dataset", "inputs", "model", "scheme"),
-    *("views", "objects", "train_inrs", "budget", "n_classes"),
+    *("views", "objects", "train_inrs", "budget", "n_classes", "majority_accuracy"),
 )
 ACCURACIES = (
     *("train_accuracy", "val_accuracy", "val_balanced_accuracy"),
@@ -51,8 +51,9 @@ def collect_runs(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
 
     Returns:
         The columns study, cell, dataset, inputs ("weights", "pixels", "points" or
-        "queries"), model, scheme, views, objects, train_inrs, budget, n_classes, seed, updates,
-        best_update, train_accuracy, val_accuracy, val_balanced_accuracy, test_accuracy,
+        "queries"), model, scheme, views, objects, train_inrs, budget, n_classes,
+        majority_accuracy (of always answering the most frequent class of training), seed,
+        updates, best_update, train_accuracy, val_accuracy, val_balanced_accuracy, test_accuracy,
         test_balanced_accuracy, internal_accuracy (fractions; NaN where there are no held-out
         views of training objects), test_loss, seconds, device, commit. A balanced accuracy is
         the mean over the classes of the share of theirs that is right.

@@ -1,9 +1,12 @@
 """How far models of weights stay behind models of the raw data, on every dataset."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from weightspace.report.statistics import mean_over_seeds, summary
+from weightspace.report.statistics import Interval, mean_over_seeds, summary
 from weightspace.report.tables import Table
 from weightspace.report.wording import best_updates, identity, improving, intervals
 
@@ -28,12 +31,10 @@ def gap_points(runs: pd.DataFrame) -> pd.DataFrame:
         runs: as `collect_runs` returns.
 
     Returns:
-        The columns of `summary` for test_accuracy and test_balanced_accuracy, majority_accuracy,
-        and behind with behind_ci95: best raw - this, NaN for the best raw model itself and
-        where there is none.
+        The columns of `summary` for test_accuracy and test_balanced_accuracy, and behind with
+        behind_ci95: best raw - this, NaN for the best raw model itself and where there is none.
     """
-    points = summary(runs, ["test_accuracy", "test_balanced_accuracy", "majority_accuracy"])
-    points = points.drop(columns="majority_ci95")
+    points = summary(runs, ["test_accuracy", "test_balanced_accuracy"])
     behind = [_behind(runs, row) for row in points.to_dict("records")]
     return points.assign(
         behind=[interval.mean for interval in behind],
@@ -59,7 +60,7 @@ def gap_table(runs: pd.DataFrame) -> Table:
     return Table(numbers, words, NOTE + improving(numbers))
 
 
-def _behind(runs: pd.DataFrame, row: dict[str, object]):
+def _behind(runs: pd.DataFrame, row: Mapping[Hashable, Any]) -> Interval:
     """By how much a cell is worse than the best raw model of its dataset."""
     same = (runs["study"] == row["study"]) & (runs["dataset"] == row["dataset"])
     raw = runs[same & (runs["inputs"] != WEIGHTS)]

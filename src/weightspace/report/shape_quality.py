@@ -5,10 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import trimesh
 
 from weightspace.data.shapes.chosen import ShapeObjects, read_shapes
-from weightspace.data.shapes.mesh import Mesh
 from weightspace.fit.shape_quality import chamfer, iou, level_set
 from weightspace.report.collect import ReportError
 from weightspace.report.tables import Table
@@ -78,7 +76,7 @@ def measure_shapes(
         rows.append(
             {"object_id": object_id, "class": shapes.classes[shapes.labels[place]]}
             | {"split": entry["split"], "title": shapes.titles[place]}
-            | {"faces": len(mesh.faces), "closed": _closed(mesh), "psnr": entry["psnr"]}
+            | {"faces": len(mesh.faces), "closed": mesh.closed, "psnr": entry["psnr"]}
             | {"iou": overlap.item(), "surface": surface is not None}
             | {"chamfer": np.nan, "chamfer_of_samples": np.nan}
         )
@@ -121,7 +119,3 @@ def shape_quality_table(measured: pd.DataFrame) -> Table:
 
 
 CLOSED = (("closed", True), ("open", False))
-
-
-def _closed(mesh: Mesh) -> bool:
-    return bool(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight)

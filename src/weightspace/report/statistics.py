@@ -24,7 +24,7 @@ BASELINE = "none"
 """The scheme that the others are compared with: no augmentation."""
 
 NAMES = ["dataset", "inputs", "model", "scheme"]
-COUNTS = ["views", "objects", "train_inrs", "n_classes", "budget", "updates"]
+COUNTS = ["views", "objects", "train_inrs", "n_classes", "majority_accuracy", "budget", "updates"]
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,11 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
 
     Returns:
         The columns study, cell, dataset, inputs, model, scheme, views, objects, train_inrs,
-        n_classes, budget, updates, seeds, best_update, improving (whether the best update of a
-        seed is its last), val_accuracy, test_accuracy, test_ci95, test_balanced_accuracy,
-        test_balanced_ci95, difference, difference_ci95, pairs, and with `correctness`
-        objects_ci95 and difference_objects_ci95. Accuracies are fractions, every `_ci95` is a
-        half-width.
+        n_classes, majority_accuracy, budget, updates, seeds, best_update, improving (whether the
+        best update of a seed is its last), val_accuracy, test_accuracy, test_ci95,
+        test_balanced_accuracy, test_balanced_ci95, difference, difference_ci95, pairs, and with
+        `correctness` objects_ci95 and difference_objects_ci95. Accuracies are fractions, every
+        `_ci95` is a half-width.
 
     Raises:
         ReportError: if `correctness` lacks a cell.

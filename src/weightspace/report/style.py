@@ -17,8 +17,6 @@ __all__ = [
     "QUIET",
     "WIDTH",
     "colours",
-    "draw_chance",
-    "draw_majority",
     "legend_above",
     "message_figure",
     "percent_axis",
@@ -93,19 +91,6 @@ def size_axis(axes: Axes, sizes: Iterable[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{size:,}" for size in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-
-
-def draw_chance(axes: Axes, chance: float, which: str = "y") -> None:
-    """Draw the accuracy of guessing as a dotted line across the axis `which` of accuracy."""
-    line = axes.axhline if which == "y" else axes.axvline
-    line(chance, color=QUIET, linestyle=":", linewidth=1.2)
-
-
-def draw_majority(axes: Axes, majority: float, chance: float, which: str = "y") -> None:
-    """Draw the accuracy of always answering the most frequent class, where that is not chance."""
-    if abs(majority - chance) > 0.005:
-        line = axes.axhline if which == "y" else axes.axvline
-        line(majority, color=QUIET, linestyle="-.", linewidth=1.2)
 
 
 def legend_above(

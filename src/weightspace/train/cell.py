@@ -14,7 +14,13 @@ from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError, require_finite
-from weightspace.train.supervised import balanced_accuracy, predict, scores, train_supervised
+from weightspace.train.supervised import (
+    balanced_accuracy,
+    majority_accuracy,
+    predict,
+    scores,
+    train_supervised,
+)
 
 __all__ = ["train_cell"]
 
@@ -139,6 +145,7 @@ def train_cell(
         objects=objects or len(datasets["train"].object_ids.unique()),
         train_inrs=len(train),
         test_inrs=len(predictions[0].labels),
+        majority_accuracy=majority_accuracy(train.labels, predictions[0].labels),
         updates=updates,
         batch_size=batch_size,
         seconds=perf_counter() - started,

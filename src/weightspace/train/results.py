@@ -67,8 +67,9 @@ class CellResult:
     """What a cell found; `views` and `objects` are those asked for.
 
     `train_inrs` and `test_inrs` count the networks there were, without failed fits, or the
-    images or sets of points. `runs` has one row per seed, `history` one per seed and evaluation;
-    `failed_seeds` says why a seed has none.
+    images or sets of points. `majority_accuracy` is the share of the test examples that are of
+    the most frequent class of training. `runs` has one row per seed, `history` one per seed and
+    evaluation; `failed_seeds` says why a seed has none.
     """
 
     models: SelectedModels
@@ -77,6 +78,7 @@ class CellResult:
     objects: int
     train_inrs: int
     test_inrs: int
+    majority_accuracy: float
     updates: int
     batch_size: int
     seconds: float

@@ -189,6 +189,11 @@ def balanced_accuracy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " 
     return recalls.mean().item()
 
 
+def majority_accuracy(train: Int[Tensor, " n"], test: Int[Tensor, " m"]) -> float:
+    """The accuracy on `test` of always answering the most frequent label of `train`."""
+    return (test.cpu() == train.cpu().mode().values).double().mean().item()
+
+
 def _rank(row: dict[str, Any]) -> tuple[float, float]:
     """Greater is better: accuracy on validation, then minus the loss."""
     return row["val_accuracy"], -row["val_loss"]

@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from weightspace.data.archive import ArchiveError, read_npz, write_npz
+from weightspace.data.archive import ArchiveError, write_npz
 from weightspace.data.shapes.mesh import Mesh, checked, normalised
 from weightspace.data.shapes.shape_set import ShapeSet
 from weightspace.data.splits import stratified_split
+from weightspace.data.study_objects import StudyObjects, read_columns_and
 from weightspace.data.unpack import UnpackError
 
 __all__ = ["ShapeObjects", "read_shapes", "select_shapes", "write_shapes"]
@@ -18,17 +19,12 @@ __all__ = ["ShapeObjects", "read_shapes", "select_shapes", "write_shapes"]
 _SHOWN = 5  # how many bad meshes a message lists
 
 
-@dataclass(frozen=True)
-class ShapeObjects:
-    """The shapes of a study, in the order of their object_ids.
+@dataclass(frozen=True, kw_only=True)
+class ShapeObjects(StudyObjects):
+    """The shapes of a study, in the order of their object_ids; see `StudyObjects`.
 
     Attributes:
-        dataset: the set they were chosen from.
         meshes: each checked and normalised, the coordinates rounded to float32.
-        labels: the class of each object, int64, `(n,)`.
-        object_ids: the number in the whole set, int64, `(n,)`.
-        splits: "train", "val" or "test", `(n,)`.
-        classes: the name of each class.
         titles: the name of the file of each object.
         skipped: the chosen meshes that cannot be used, each as "title: reason".
 
@@ -36,32 +32,16 @@ class ShapeObjects:
         ValueError: if the lengths differ or an object occurs twice.
     """
 
-    dataset: str
     meshes: tuple[Mesh, ...]
-    labels: np.ndarray
-    object_ids: np.ndarray
-    splits: np.ndarray
-    classes: tuple[str, ...]
     titles: tuple[str, ...]
     skipped: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        lengths = {name: len(getattr(self, name)) for name in ("meshes", *_COLUMNS, "titles")}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"ShapeObjects needs one entry per object everywhere; got {lengths}")
-        ids, counts = np.unique(self.object_ids, return_counts=True)
-        if (twice := ids[counts > 1]).size:
-            raise ValueError(
-                f"ShapeObjects needs every object once; object_id {twice[0]} is there "
-                f"{counts.max()} times"
-            )
-
-    def __len__(self) -> int:
-        return len(self.object_ids)
+    @classmethod
+    def _per_object(cls) -> tuple[str, ...]:
+        return (*super()._per_object(), "meshes", "titles")
 
 
-_COLUMNS = ("labels", "object_ids", "splits")
-_ARRAYS = ("dataset", *_COLUMNS, "classes", "titles", "skipped")
+_NAMES = ("titles", "skipped")
 _PARTS = ("vertices", "faces", "n_vertices", "n_faces")
 
 
@@ -139,15 +119,11 @@ def write_shapes(path: Path, shapes: ShapeObjects) -> None:
     write_npz(
         Path(path),
         {
-            "dataset": np.array(shapes.dataset),
+            **shapes.columns(),
             "vertices": np.concatenate([none, *(m.vertices for m in meshes)], dtype=np.float32),
             "faces": np.concatenate([none, *(m.faces for m in meshes)]).astype(np.int32),
             "n_vertices": np.array([len(m.vertices) for m in meshes], dtype=np.int64),
             "n_faces": np.array([len(m.faces) for m in meshes], dtype=np.int64),
-            "labels": shapes.labels,
-            "object_ids": shapes.object_ids,
-            "splits": shapes.splits,
-            "classes": np.array(shapes.classes, dtype=str),
             "titles": np.array(shapes.titles, dtype=str),
             "skipped": np.array(shapes.skipped, dtype=str),
         },
@@ -161,28 +137,17 @@ def read_shapes(path: Path) -> ShapeObjects:
         FileNotFoundError: if there is no such file.
         ArchiveError: if the file is damaged or something else.
     """
-    arrays = read_npz(Path(path), (*_ARRAYS, *_PARTS))
+    arrays = read_columns_and((*_NAMES, *_PARTS), Path(path))
     vertices, faces, n_vertices, n_faces = (arrays.pop(name) for name in _PARTS)
     if n_vertices.sum() != len(vertices) or n_faces.sum() != len(faces):
         raise ArchiveError(f"{path} is damaged (its meshes have other lengths); write it again")
-    classes, titles, skipped = (
-        tuple(map(str, arrays.pop(name))) for name in ("classes", "titles", "skipped")
+    meshes = zip(
+        np.split(vertices.astype(np.float64), np.cumsum(n_vertices))[:-1],
+        np.split(faces.astype(np.int64), np.cumsum(n_faces))[:-1],
+        strict=True,
     )
-    return ShapeObjects(
-        dataset=str(arrays.pop("dataset")),
-        meshes=tuple(
-            Mesh(points.astype(np.float64), corners.astype(np.int64))
-            for points, corners in zip(
-                np.split(vertices, np.cumsum(n_vertices))[:-1],
-                np.split(faces, np.cumsum(n_faces))[:-1],
-                strict=True,
-            )
-        ),
-        classes=classes,
-        titles=titles,
-        skipped=skipped,
-        **arrays,
-    )
+    names = {name: tuple(map(str, arrays.pop(name))) for name in _NAMES}
+    return ShapeObjects(meshes=tuple(Mesh(v, f) for v, f in meshes), **names, **arrays)
 
 
 def _usable(shape_set: ShapeSet, position: int) -> Mesh | str:

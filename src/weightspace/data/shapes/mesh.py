@@ -42,6 +42,13 @@ class Mesh:
         """The corners of every face, `(f, 3, 3)`: face, corner, coordinate."""
         return self.vertices[self.faces]
 
+    @property
+    def closed(self) -> bool:
+        """Whether every edge belongs to exactly two faces: the mesh is watertight."""
+        edges = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        _, counts = np.unique(edges, axis=0, return_counts=True)
+        return bool((counts == 2).all())
+
 
 def checked(mesh: Mesh) -> Mesh:
     """Return the part of a mesh that has area: without degenerate faces and unused vertices.

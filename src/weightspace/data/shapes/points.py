@@ -1,6 +1,5 @@
 """The points of shapes: where they are described, how far the surface is, and points on it."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from weightspace.data.archive import read_npz, write_npz
-from weightspace.data.shapes.chosen import ShapeObjects
-from weightspace.data.shapes.distance import signed_distance
-from weightspace.data.shapes.sampling import sample_queries, sample_surface
-from weightspace.rng import stream
 
-__all__ = ["ShapePoints", "read_points", "sample_shapes", "shape_signal", "write_points"]
+__all__ = ["ShapePoints", "read_points", "shape_signal", "write_points"]
 
 
 @dataclass(frozen=True)
@@ -58,57 +53,6 @@ class ShapePoints:
 
 
 _ARRAYS = ("object_ids", "queries", "distances", "surface")
-
-
-def sample_shapes(
-    shapes: ShapeObjects,
-    rows: Sequence[int] | np.ndarray,
-    *,
-    queries: int,
-    surface: int,
-    near: float,
-    spread: float,
-    seed: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> ShapePoints:
-    """Sample objects; each from its own streams (seed, "points", object, kind of points).
-
-    So an object gets the same points in any sharding of the work, and more queries leave its
-    surface points as they are. The distances are those of the queries as they are stored.
-
-    Args:
-        shapes: the objects of a study.
-        rows: which of them to sample, as positions in `shapes`.
-        queries: the number of query points of each object.
-        surface: the number of surface points of each object.
-        near: the share of queries near the surface.
-        spread: the standard deviation of their offset from it.
-        seed: the study's seed.
-        progress: called with the number of objects done and in all.
-
-    Returns:
-        The points, one entry per row.
-
-    Raises:
-        ValueError: as `sample_queries`.
-    """
-    shape = (len(rows), queries)
-    points = ShapePoints(
-        object_ids=shapes.object_ids[np.asarray(rows, dtype=np.int64)],
-        queries=np.empty((*shape, 3), dtype=np.float32),
-        distances=np.empty(shape, dtype=np.float32),
-        surface=np.empty((len(rows), surface, 3), dtype=np.float32),
-    )
-    for i, (row, object_id) in enumerate(zip(rows, points.object_ids, strict=True)):
-        mesh, name = shapes.meshes[row], ("points", int(object_id))
-        points.queries[i] = sample_queries(
-            mesh, queries, near=near, spread=spread, generator=stream(seed, *name, "queries")
-        )
-        points.distances[i] = signed_distance(mesh, points.queries[i])
-        points.surface[i] = sample_surface(mesh, surface, generator=stream(seed, *name, "surface"))
-        if progress is not None:
-            progress(i + 1, len(rows))
-    return points
 
 
 def shape_signal(

@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from weightspace.report.alignment import NO_MIX
 from weightspace.report.alignment_pairs import ALIGNMENTS, PAIR_KINDS
+from weightspace.report.figures.levels import draw_levels
 from weightspace.report.figures.points import whisker_limits
 from weightspace.report.labels import display_name
 from weightspace.report.statistics import BASELINE, chance_level
@@ -20,7 +21,6 @@ from weightspace.report.style import (
     PALETTE,
     QUIET,
     WIDTH,
-    draw_chance,
     legend_above,
     percent_axis,
     report_style,
@@ -133,7 +133,7 @@ def _draw_accuracies(figure: SubFigure, name: str, cells: pd.DataFrame) -> None:
     low, high = whisker_limits(cells, ["test_accuracy"])
     if 0 <= low - chance < NEAR:
         low = chance
-    draw_chance(accuracy, chance, "x")
+    draw_levels(accuracy, cells, "x")
     for mean in cells[cells["scheme"] == BASELINE]["test_accuracy"]:
         accuracy.axvline(mean, color=INK, linestyle="--", linewidth=1.0)
     difference.axvline(0, color=INK, linestyle="--", linewidth=1.0)

@@ -15,6 +15,7 @@ from weightspace.report.contrastive import (
     SCRATCH_LONG,
     UNTRAINED,
 )
+from weightspace.report.figures.levels import draw_chance
 from weightspace.report.figures.points import accuracy_limits, aside, draw_points
 from weightspace.report.labels import display_name, setting_label, varying
 from weightspace.report.statistics import chance_level
@@ -24,7 +25,6 @@ from weightspace.report.style import (
     QUIET,
     WIDTH,
     colours,
-    draw_chance,
     legend_above,
     message_figure,
     percent_axis,
@@ -74,7 +74,7 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
             _draw_panel(axes, own, protocol, looks)
             axes.set_title(f"{_title(own, points)}, {PROTOCOLS[protocol]}")
         line[0].set_ylabel("test accuracy")
-        line[0].set_ylim(accuracy_limits(own, ["test_accuracy"], chance_level(own)))
+        line[0].set_ylim(accuracy_limits(own, ["test_accuracy"]))
         percent_axis(line[0], "y")
     for axes in grid[-1]:
         axes.set_xlabel("training objects with a label (% of all)")

@@ -10,16 +10,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.points import accuracy_limits, aside, draw_points
 from weightspace.report.labels import display_name, setting_label, varying
-from weightspace.report.statistics import BASELINE, chance_level
+from weightspace.report.statistics import BASELINE
 from weightspace.report.style import (
     INK,
     MARKERS,
     QUIET,
     WIDTH,
     colours,
-    draw_chance,
     legend_above,
     percent_axis,
     report_style,
@@ -64,7 +64,7 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
         for axes in (left, right):
             size_axis(axes, own["objects"])
             axes.set_xlabel("training objects")
-    legend_above(figure, _legend(palette))
+    legend_above(figure, _legend(palette, points))
     return figure
 
 
@@ -76,14 +76,13 @@ def _title(row: pd.DataFrame, names: list[str], numbers: list[str]) -> str:
 
 
 def _draw_accuracies(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
-    chance = chance_level(points)
     for place, (scheme, colour) in enumerate(palette.items()):
         own = points[points["scheme"] == scheme]
         x = own["objects"].to_numpy() * aside(place, len(palette))
         draw_points(axes, x, own, "test_accuracy", color=colour, **_look(scheme, place))
-    draw_chance(axes, chance)
+    draw_levels(axes, points)
     axes.set_ylabel("test accuracy")
-    axes.set_ylim(accuracy_limits(points, ["test_accuracy"], chance))
+    axes.set_ylim(accuracy_limits(points, ["test_accuracy"]))
     percent_axis(axes, "y")
 
 
@@ -136,7 +135,7 @@ def _look(scheme: str, place: int) -> dict[str, Any]:
     return look | ({"linestyle": "--", "markerfacecolor": "white"} if "leaky" in scheme else {})
 
 
-def _legend(palette: dict[str, str]) -> list[Line2D | Patch]:
+def _legend(palette: dict[str, str], points: pd.DataFrame) -> list[Line2D | Patch]:
     schemes = [
         Line2D([], [], color=colour, label=display_name(scheme), **_look(scheme, place))
         for place, (scheme, colour) in enumerate(palette.items())
@@ -144,7 +143,7 @@ def _legend(palette: dict[str, str]) -> list[Line2D | Patch]:
     triangle: dict[str, Any] = {"color": INK, "linestyle": "none"}
     return [
         *schemes,
-        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+        *level_handles(points),
         Line2D([], [], marker=ABOVE, label="at least", **triangle),
         Line2D([], [], marker=BELOW, label="at most", **triangle),
         Patch(label="cannot be measured", **BEYOND),

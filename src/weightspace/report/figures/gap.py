@@ -5,17 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.points import accuracy_limits
 from weightspace.report.gap import WEIGHTS, gap_points
 from weightspace.report.labels import display_name, with_labels
-from weightspace.report.statistics import chance_level
 from weightspace.report.style import (
     INK,
     PALETTE,
-    QUIET,
     WIDTH,
-    draw_chance,
-    draw_majority,
     percent_axis,
     report_style,
 )
@@ -45,7 +42,7 @@ def gap_figure(runs: pd.DataFrame) -> Figure:
         _draw(axes, own)
         axes.set_title(display_name(name))
     grid[-1].set_xlabel("test accuracy")
-    figure.legend(handles=_legend(), loc="outside upper center", ncols=3)
+    figure.legend(handles=_legend(points), loc="outside upper center", ncols=3)
     return figure
 
 
@@ -63,15 +60,13 @@ def _rows(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(axes: Axes, points: pd.DataFrame) -> None:
-    chance = chance_level(points)
     for y, row in enumerate(points.to_dict("records")):
         colour = FROM_WEIGHTS if row["inputs"] == WEIGHTS else FROM_RAW
         mean, half = row["test_accuracy"], row["test_ci95"]
         axes.errorbar(mean, y, xerr=half, fmt="o", color=colour, capsize=2)
         axes.plot(row["test_balanced_accuracy"], y, "D", color=colour, markerfacecolor="white")
-    draw_chance(axes, chance, "x")
-    draw_majority(axes, points["majority_accuracy"].iloc[0], chance, "x")
-    axes.set_xlim(accuracy_limits(points, ["test_accuracy", "test_balanced_accuracy"], chance))
+    draw_levels(axes, points, "x")
+    axes.set_xlim(accuracy_limits(points, ["test_accuracy", "test_balanced_accuracy"]))
     percent_axis(axes, "x")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -79,7 +74,7 @@ def _draw(axes: Axes, points: pd.DataFrame) -> None:
     axes.set_ylim(len(points) - 0.4, -0.6)
 
 
-def _legend() -> list[Line2D]:
+def _legend(points: pd.DataFrame) -> list[Line2D]:
     def line(label: str, **look: object) -> Line2D:
         return Line2D([], [], label=label, **{"color": INK, "linestyle": "none", **look})
 
@@ -88,6 +83,5 @@ def _legend() -> list[Line2D]:
         line("reads raw data", marker="o", color=FROM_RAW),
         line("accuracy, 95 % interval", marker="o", linestyle="-"),
         line("balanced accuracy", marker="D", markerfacecolor="white"),
-        line("chance", linestyle=":", color=QUIET),
-        line("most frequent class", linestyle="-.", color=QUIET),
+        *level_handles(points),
     ]

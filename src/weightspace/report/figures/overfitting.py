@@ -7,14 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.panels import panels
 from weightspace.report.labels import display_name, setting_label, varying, with_labels
-from weightspace.report.statistics import chance_level
-from weightspace.report.style import INK, QUIET, colours, draw_chance, legend_above, report_style
+from weightspace.report.style import INK, colours, legend_above, report_style
 
 __all__ = ["overfitting_figure"]
 
 CURVES: dict[str, Any] = {"train_accuracy": "--", "val_accuracy": "-"}
+
+READ = {"weights": "weights", "pixels": "pictures", "points": "points", "queries": "points"}
 
 
 @report_style()
@@ -40,10 +42,10 @@ def overfitting_figure(histories: pd.DataFrame) -> Figure:
     for axes, (_, panel) in zip(placed, groups, strict=True):
         for series, own in panel.groupby("series", sort=False):
             _draw_series(axes, own, palette[str(series)])
-        draw_chance(axes, chance_level(panel))
+        draw_levels(axes, panel)
         axes.set_xlabel("update")
         axes.set_ylim(0.0, 1.02)
-    legend_above(figure, _legend(palette))
+    legend_above(figure, _legend(palette, histories))
     return figure
 
 
@@ -54,9 +56,9 @@ def _panel(histories: pd.DataFrame) -> list[str]:
     several = bool(varying(histories, ["scheme"]))
     titles = []
     for row in histories.to_dict("records"):
-        words = ["pictures"]
+        words = [READ[row["inputs"]]]
         if row["inputs"] == "weights":
-            words = ["weights", setting_label(**{key: row[key] for key in ["views", *extra]})]
+            words.append(setting_label(**{key: row[key] for key in ["views", *extra]}))
         titles.append(", ".join(words + [display_name(row["scheme"])] * several))
     return titles
 
@@ -76,12 +78,12 @@ def _draw_series(axes: Axes, history: pd.DataFrame, colour: str) -> None:
     )
 
 
-def _legend(palette: dict[str, str]) -> list[Line2D]:
+def _legend(palette: dict[str, str], histories: pd.DataFrame) -> list[Line2D]:
     models = [Line2D([], [], color=colour, label=series) for series, colour in palette.items()]
     return [
         *models,
         Line2D([], [], color=INK, linestyle=CURVES["train_accuracy"], label="training objects"),
         Line2D([], [], color=INK, linestyle=CURVES["val_accuracy"], label="validation objects"),
         Line2D([], [], color=INK, linestyle="none", marker="D", label="selected"),
-        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+        *level_handles(histories),
     ]

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 
+from weightspace.report.statistics import chance_level
+
 __all__ = ["accuracy_limits", "aside", "draw_points", "whisker_limits"]
 
 MARGIN, WHISKER = 0.02, 0.12  # how far an axis goes beyond the points: at least, and at most
@@ -50,9 +52,10 @@ def whisker_limits(points: pd.DataFrame, values: list[str]) -> tuple[float, floa
     return float(np.fmin.reduce(low)), float(np.fmax.reduce(high))
 
 
-def accuracy_limits(points: pd.DataFrame, values: list[str], chance: float) -> tuple[float, float]:
+def accuracy_limits(points: pd.DataFrame, values: list[str]) -> tuple[float, float]:
     """The range of `whisker_limits` and of chance, the accuracy of guessing, within [0, 1]."""
     low, high = whisker_limits(points, values)
+    chance = chance_level(points)
     return (
         max(0.0, float(np.fmin(low, chance)) - MARGIN),
         min(1.0, float(np.fmax(high, chance)) + MARGIN),

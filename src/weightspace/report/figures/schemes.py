@@ -7,16 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.points import accuracy_limits
 from weightspace.report.labels import display_name, with_labels
 from weightspace.report.schemes import shortest_budget
-from weightspace.report.statistics import BASELINE, chance_level, comparison
+from weightspace.report.statistics import BASELINE, comparison
 from weightspace.report.style import (
     INK,
-    QUIET,
     WIDTH,
     colours,
-    draw_chance,
     legend_above,
     percent_axis,
     report_style,
@@ -69,8 +68,7 @@ def _draw_dataset(
     panels: Any, table: pd.DataFrame, runs: pd.DataFrame, rows: Rows, palette: dict[str, str]
 ) -> None:
     """The panels of one dataset, one per model that it has."""
-    chance = chance_level(runs)
-    limits = accuracy_limits(table, ["test_accuracy"], chance)
+    limits = accuracy_limits(table, ["test_accuracy"])
     present = list(table["series"].unique())
     for axes in panels[len(present) :]:
         axes.remove()
@@ -78,7 +76,7 @@ def _draw_dataset(
         own, colour = table[table["series"] == series], palette[series]
         _draw_baselines(axes, own, rows)
         _draw_cells(axes, own, runs[runs["series"] == series], rows, colour)
-        draw_chance(axes, chance, "x")
+        draw_levels(axes, table, "x")
         axes.set_title(series)
         axes.set_xlabel("test accuracy")
         axes.set_xlim(limits)
@@ -127,7 +125,7 @@ def _legend(table: pd.DataFrame) -> list[Line2D]:
         line("mean, 95 % interval over seeds", marker="o", linestyle="-"),
         line("one seed", marker="|", **SEED),
         line("none", linestyle="--", linewidth=0.9),
-        line("chance", linestyle=":", color=QUIET),
+        *level_handles(table),
     ]
     if "objects_ci95" in table:
         entries.insert(1, line("over test objects", linestyle="-", linewidth=5, alpha=0.25))

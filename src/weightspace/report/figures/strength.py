@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.panels import panels
 from weightspace.report.figures.points import accuracy_limits, draw_points
 from weightspace.report.labels import display_name, with_labels
-from weightspace.report.statistics import chance_level
-from weightspace.report.style import INK, QUIET, colours, draw_chance, legend_above, report_style
+from weightspace.report.style import INK, colours, legend_above, report_style
 
 __all__ = ["strength_figure"]
 
@@ -61,10 +61,10 @@ def strength_figure(points: pd.DataFrame) -> Figure:
         everything = points[points["dataset"] == dataset]
         none = everything[everything["augmentation"].isna()]
         _draw_panel(axes, own, none[none["line"].isin(own["line"])], palette)
-        draw_chance(axes, chance_level(everything))
-        limits = accuracy_limits(everything, [TEST, VALIDATION], chance_level(everything))
+        draw_levels(axes, everything)
+        limits = accuracy_limits(everything, [TEST, VALIDATION])
         axes.set_ylim(limits)
-    legend_above(figure, _legend(palette))
+    legend_above(figure, _legend(palette, points))
     return figure
 
 
@@ -101,12 +101,12 @@ def _ring(colour: str) -> dict[str, Any]:
     return look | {"markerfacecolor": "none", "markeredgecolor": colour, "markeredgewidth": 1.2}
 
 
-def _legend(palette: dict[str, str]) -> list[Line2D]:
+def _legend(palette: dict[str, str], points: pd.DataFrame) -> list[Line2D]:
     return [
         *(Line2D([], [], color=colour, label=line) for line, colour in palette.items()),
         Line2D([], [], color=INK, marker="o", label="test"),
         Line2D([], [], color=INK, linewidth=0.7, label="validation"),
         Line2D([], [], **_ring(INK), label="best on validation"),
         Line2D([], [], color=INK, linestyle=BASELINE_DASHES, linewidth=1.0, label="none, test"),
-        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+        *level_handles(points),
     ]

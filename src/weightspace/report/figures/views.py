@@ -7,15 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from weightspace.report.figures.levels import draw_levels, level_handles
 from weightspace.report.figures.panels import panels
 from weightspace.report.figures.points import accuracy_limits, aside, draw_points
 from weightspace.report.labels import with_labels
-from weightspace.report.statistics import BASELINE, chance_level, summary
+from weightspace.report.statistics import BASELINE, summary
 from weightspace.report.style import (
     INK,
-    QUIET,
     colours,
-    draw_chance,
     legend_above,
     message_figure,
     report_style,
@@ -72,10 +71,10 @@ def views_figure(runs: pd.DataFrame) -> Figure:
     for axes, (dataset, _, lines) in zip(placed, shown, strict=True):
         own = points[points["dataset"] == dataset]
         _draw_lines(axes, lines, palette)
-        draw_chance(axes, chance_level(own))
-        axes.set_ylim(accuracy_limits(own, [EXTERNAL, INTERNAL], chance_level(own)))
+        draw_levels(axes, own)
+        axes.set_ylim(accuracy_limits(own, [EXTERNAL, INTERNAL]))
     used = {name for *_, lines in shown for name, line in lines.items() if len(line)}
-    legend_above(figure, _legend(palette, used), columns=3)
+    legend_above(figure, _legend(palette, used, points), columns=3)
     return figure
 
 
@@ -107,7 +106,7 @@ def _draw_lines(axes: Axes, lines: dict[str, pd.DataFrame], palette: dict[str, s
     axes.set_xlabel("views of each training object" if against_views else "training networks")
 
 
-def _legend(palette: dict[str, str], used: set[str]) -> list[Line2D]:
+def _legend(palette: dict[str, str], used: set[str], points: pd.DataFrame) -> list[Line2D]:
     return [
         *(Line2D([], [], color=colour, label=line) for line, colour in palette.items()),
         *(
@@ -115,5 +114,5 @@ def _legend(palette: dict[str, str], used: set[str]) -> list[Line2D]:
             for name, look in LOOKS.items()
             if name in used
         ),
-        Line2D([], [], color=QUIET, linestyle=":", label="chance"),
+        *level_handles(points),
     ]
