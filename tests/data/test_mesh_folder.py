@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from weightspace.data.folder_listing import FolderError, folder_state
-from weightspace.data.shapes.chosen import select_shapes
+from weightspace.data.shapes.chosen import read_shapes, select_shapes
 from weightspace.data.shapes.mesh import MeshError
 from weightspace.data.shapes.mesh_folder import MESHES, load_mesh_folder
 from weightspace.data.shapes.shape_sets import SHAPE_SETS, load_shape_set
@@ -96,7 +96,8 @@ def test_a_broken_mesh_is_known_by_name_and_the_others_are_used(tmp_path):
     with pytest.raises(MeshError, match="truncated"):
         found.load(2)
     sizes = {name: int((found.official_split == name).sum()) for name in ("train", "test")}
-    shapes = select_shapes(found, **sizes, val=0, seed=0, balance="proportional")
+    select_shapes(tmp_path / "shapes.npz", found, **sizes, val=0, seed=0, balance="proportional")
+    shapes = read_shapes(tmp_path / "shapes.npz")
     assert len(shapes) == 9 and 2 not in shapes.object_ids
     (reason,) = shapes.skipped
     assert reason.startswith("bowl/02.off: truncated: its header states 4 vertices and 2 faces")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from weightspace.data.shapes import zip_folder
-from weightspace.data.shapes.chosen import select_shapes
+from weightspace.data.shapes.chosen import read_shapes, select_shapes
 from weightspace.data.shapes.mesh import MeshError
 from weightspace.data.shapes.modelnet import ModelNetError, load_modelnet
 from weightspace.data.shapes.shape_sets import load_shape_set
@@ -94,7 +94,8 @@ def test_it_can_be_a_study(tmp_path):
     found = load_modelnet(write_zip(tmp_path, contents), 10)
     with pytest.raises(MeshError, match=r"^truncated: its header states 4 vertices and 9 faces"):
         found.load(4)
-    shapes = select_shapes(found, train=20, val=10, test=10, seed=0)
+    select_shapes(tmp_path / "shapes.npz", found, train=20, val=10, test=10, seed=0)
+    shapes = read_shapes(tmp_path / "shapes.npz")
     assert shapes.dataset == "modelnet10" and len(shapes) == 39
     assert [reason.split(":")[0] for reason in shapes.skipped] == ["bed/train/bed_0002.off"]
 
@@ -210,4 +211,4 @@ def test_damage_within_a_zip_is_no_bad_mesh(tmp_path):
     with pytest.raises(UnpackError, match=r"ModelNet10\.zip is damaged"):
         found.load(0)
     with pytest.raises(UnpackError, match=r"ModelNet10\.zip is damaged"):
-        select_shapes(found, train=30, val=0, test=10, seed=0)
+        select_shapes(tmp_path / "shapes.npz", found, train=30, val=0, test=10, seed=0)

@@ -7,6 +7,7 @@ from weightspace.data.shapes.chosen import read_shapes
 from weightspace.data.shapes.points import write_points
 from weightspace.data.shapes.sampled_shapes import sample_shapes
 from weightspace.data.sharding import shard_rows
+from weightspace.data.study_objects import read_study_objects
 from weightspace.job import job
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 dataset, shard = snakemake.wildcards["dataset"], int(snakemake.wildcards["shard"])
 with job(f"points of {dataset}, shard {shard}", snakemake.log[0]) as progress:
-    shapes = read_shapes(Path(snakemake.input[0]))
-    rows = shard_rows(len(shapes), shard, snakemake.params["n_shards"])
-    points = sample_shapes(shapes, rows, **snakemake.params["points"], progress=progress)
+    path = Path(snakemake.input[0])
+    rows = shard_rows(len(read_study_objects(path)), shard, snakemake.params["n_shards"])
+    shapes = read_shapes(path, rows)
+    points = sample_shapes(shapes, **snakemake.params["points"], progress=progress)
     write_points(Path(snakemake.output[0]), points)

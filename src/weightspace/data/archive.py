@@ -1,7 +1,7 @@
 """Arrays in one .npz file: never half written, never pickled, equal content in equal bytes."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,21 @@ class ArchiveError(ValueError):
     """An .npz file that is damaged or lacks an array."""
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(
+    path: Path, arrays: Mapping[str, np.ndarray] | Iterable[tuple[str, np.ndarray]]
+) -> None:
     """Write named arrays to a compressed .npz file, replacing it in one step.
+
+    Pairs of names and arrays are written one by one, so that a generator need not hold them all.
 
     Raises:
         ValueError: if an array holds Python objects.
     """
     with (
         replacing(path) as partial,
-        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
-        for name, array in arrays.items():
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             # A ZipInfo made from the name alone carries a fixed date.
             info = zipfile.ZipInfo(f"{name}.npy")
             info.compress_type = zipfile.ZIP_DEFLATED

@@ -1,13 +1,13 @@
 """The shapes of a study: chosen meshes in the unit ball, with their labels and splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from weightspace.data.archive import ArchiveError, write_npz
+from weightspace.data.archive import read_npz, write_npz
 from weightspace.data.shapes.mesh import Mesh, checked, normalised
 from weightspace.data.shapes.shape_set import ShapeSet
 from weightspace.data.splits import stratified_split
@@ -42,10 +42,10 @@ class ShapeObjects(StudyObjects):
 
 
 _NAMES = ("titles", "skipped")
-_PARTS = ("vertices", "faces", "n_vertices", "n_faces")
 
 
 def select_shapes(
+    path: Path,
     shape_set: ShapeSet,
     *,
     train: int,
@@ -54,12 +54,14 @@ def select_shapes(
     seed: int,
     balance: Literal["equal", "proportional"] = "equal",
     progress: Callable[[int, int], None] | None = None,
-) -> ShapeObjects:
-    """Choose objects of each split, as `stratified_split` does, and read their meshes.
+) -> None:
+    """Choose objects of each split, as `stratified_split` does, and write their meshes to a file.
 
-    A mesh that cannot be used is skipped and listed; no other takes its place.
+    A mesh that cannot be used is skipped and listed; no other takes its place. One mesh is in
+    memory at a time.
 
     Args:
+        path: the file, which `read_shapes` reads.
         shape_set: what to choose from.
         train: the number of training objects.
         val: the number of validation objects.
@@ -68,11 +70,9 @@ def select_shapes(
         balance: "equal" counts of the classes, or "proportional" to those in the set.
         progress: called with the meshes done and the meshes in total.
 
-    Returns:
-        The shapes that can be used, sorted by object_id.
-
     Raises:
-        ValueError: if more are asked than there are, or all meshes of a split are bad.
+        ValueError: if more are asked than there are, or all meshes of a split are bad; then
+            nothing is written.
         UnpackError: if the archive that the meshes lie in is damaged.
     """
     chosen = stratified_split(
@@ -87,67 +87,82 @@ def select_shapes(
     positions = np.concatenate(list(chosen.values()))
     splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
     order = np.argsort(shape_set.object_ids[positions])
-    positions, splits = positions[order], splits[order]
-    read = []
-    for i, position in enumerate(positions):
-        read.append(_usable(shape_set, int(position)))
-        if progress:
-            progress(i + 1, len(positions))
-    good = np.array([isinstance(mesh, Mesh) for mesh in read], dtype=bool)
-    skipped = tuple(reason for reason in read if isinstance(reason, str))
-    _refuse_empty_splits(shape_set.name, splits, good, skipped)
-    return ShapeObjects(
-        dataset=shape_set.name,
-        meshes=tuple(mesh for mesh in read if isinstance(mesh, Mesh)),
-        labels=shape_set.labels[positions[good]],
-        object_ids=shape_set.object_ids[positions[good]],
-        splits=splits[good],
-        classes=shape_set.classes,
-        titles=tuple(shape_set.titles[p] for p in positions[good]),
-        skipped=skipped,
-    )
+    write_npz(Path(path), _selected(shape_set, positions[order], splits[order], progress))
 
 
 def write_shapes(path: Path, shapes: ShapeObjects) -> None:
     """Write shapes to an .npz file in one step; equal shapes give equal bytes.
 
-    The vertices of all meshes are one float32 array and the faces one int32 array; `n_vertices`
-    and `n_faces` say how many rows belong to each mesh.
+    Row i has the arrays `vertices_i` (float32) and `faces_i` (int32).
     """
-    meshes = shapes.meshes
-    none = np.empty((0, 3))
-    write_npz(
-        Path(path),
-        {
-            **shapes.columns(),
-            "vertices": np.concatenate([none, *(m.vertices for m in meshes)], dtype=np.float32),
-            "faces": np.concatenate([none, *(m.faces for m in meshes)]).astype(np.int32),
-            "n_vertices": np.array([len(m.vertices) for m in meshes], dtype=np.int64),
-            "n_faces": np.array([len(m.faces) for m in meshes], dtype=np.int64),
-            "titles": np.array(shapes.titles, dtype=str),
-            "skipped": np.array(shapes.skipped, dtype=str),
-        },
-    )
+    meshes = [pair for i, mesh in enumerate(shapes.meshes) for pair in _arrays(i, mesh)]
+    names = [(name, np.array(getattr(shapes, name), dtype=str)) for name in _NAMES]
+    write_npz(Path(path), [*meshes, *shapes.columns().items(), *names])
 
 
-def read_shapes(path: Path) -> ShapeObjects:
-    """Read what `write_shapes` wrote.
+def read_shapes(path: Path, rows: Sequence[int] | np.ndarray | None = None) -> ShapeObjects:
+    """Read what `write_shapes` or `select_shapes` wrote.
+
+    Args:
+        path: the file.
+        rows: the shapes to read, as positions among those of the file; None reads all.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ArchiveError: if the file is damaged or something else.
     """
-    arrays = read_columns_and((*_NAMES, *_PARTS), Path(path))
-    vertices, faces, n_vertices, n_faces = (arrays.pop(name) for name in _PARTS)
-    if n_vertices.sum() != len(vertices) or n_faces.sum() != len(faces):
-        raise ArchiveError(f"{path} is damaged (its meshes have other lengths); write it again")
-    meshes = zip(
-        np.split(vertices.astype(np.float64), np.cumsum(n_vertices))[:-1],
-        np.split(faces.astype(np.int64), np.cumsum(n_faces))[:-1],
-        strict=True,
+    facts = read_columns_and(_NAMES, Path(path))
+    chosen = range(len(facts["object_ids"])) if rows is None else [int(row) for row in rows]
+    arrays = read_npz(Path(path), tuple(name for i in chosen for name in _mesh_names(i)))
+    meshes = (tuple(arrays[name] for name in _mesh_names(i)) for i in chosen)
+    facts |= {name: facts[name][list(chosen)] for name in ("labels", "object_ids", "splits")}
+    return ShapeObjects(
+        meshes=tuple(Mesh(v.astype(np.float64), f.astype(np.int64)) for v, f in meshes),
+        titles=tuple(str(facts["titles"][i]) for i in chosen),
+        skipped=tuple(map(str, facts["skipped"])),
+        **{name: value for name, value in facts.items() if name not in _NAMES},
     )
-    names = {name: tuple(map(str, arrays.pop(name))) for name in _NAMES}
-    return ShapeObjects(meshes=tuple(Mesh(v, f) for v, f in meshes), **names, **arrays)
+
+
+def _selected(
+    shape_set: ShapeSet,
+    positions: np.ndarray,
+    splits: np.ndarray,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays of the file, the meshes first, since only they show what can be used."""
+    kept, skipped = [], []
+    for i, position in enumerate(positions):
+        mesh = _usable(shape_set, int(position))
+        if isinstance(mesh, Mesh):
+            yield from _arrays(len(kept), mesh)
+            kept.append(i)
+        else:
+            skipped.append(mesh)
+        if progress:
+            progress(i + 1, len(positions))
+    good = np.isin(np.arange(len(positions)), kept)
+    _refuse_empty_splits(shape_set.name, splits, good, tuple(skipped))
+    facts = StudyObjects(
+        dataset=shape_set.name,
+        labels=shape_set.labels[positions[good]],
+        object_ids=shape_set.object_ids[positions[good]],
+        splits=splits[good],
+        classes=shape_set.classes,
+    )
+    yield from facts.columns().items()
+    yield "titles", np.array([shape_set.titles[p] for p in positions[good]], dtype=str)
+    yield "skipped", np.array(skipped, dtype=str)
+
+
+def _mesh_names(i: int) -> tuple[str, str]:
+    return f"vertices_{i}", f"faces_{i}"
+
+
+def _arrays(i: int, mesh: Mesh) -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays of the mesh of row i."""
+    contents = (mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
+    yield from zip(_mesh_names(i), contents, strict=True)
 
 
 def _usable(shape_set: ShapeSet, position: int) -> Mesh | str:

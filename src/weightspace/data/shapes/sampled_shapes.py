@@ -1,6 +1,6 @@
 """Points of all shapes of a job, with their signed distances."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +15,6 @@ __all__ = ["sample_shapes"]
 
 def sample_shapes(
     shapes: ShapeObjects,
-    rows: Sequence[int] | np.ndarray,
     *,
     queries: int,
     surface: int,
@@ -30,8 +29,7 @@ def sample_shapes(
     surface points as they are. The distances are those of the queries as they are stored.
 
     Args:
-        shapes: the objects of a study.
-        rows: which of them to sample, as positions in `shapes`.
+        shapes: objects of a study.
         queries: the number of query points of each object.
         surface: the number of surface points of each object.
         near: the share of queries near the surface.
@@ -40,25 +38,25 @@ def sample_shapes(
         progress: called with the number of objects done and in all.
 
     Returns:
-        The points, one entry per row.
+        The points, one entry per object.
 
     Raises:
         ValueError: as `sample_queries`.
     """
-    shape = (len(rows), queries)
+    shape = (len(shapes), queries)
     points = ShapePoints(
-        object_ids=shapes.object_ids[np.asarray(rows, dtype=np.int64)],
+        object_ids=shapes.object_ids,
         queries=np.empty((*shape, 3), dtype=np.float32),
         distances=np.empty(shape, dtype=np.float32),
-        surface=np.empty((len(rows), surface, 3), dtype=np.float32),
+        surface=np.empty((len(shapes), surface, 3), dtype=np.float32),
     )
-    for i, (row, object_id) in enumerate(zip(rows, points.object_ids, strict=True)):
-        mesh, name = shapes.meshes[row], ("points", int(object_id))
+    for i, (mesh, object_id) in enumerate(zip(shapes.meshes, shapes.object_ids, strict=True)):
+        name = ("points", int(object_id))
         points.queries[i] = sample_queries(
             mesh, queries, near=near, spread=spread, generator=stream(seed, *name, "queries")
         )
         points.distances[i] = signed_distance(mesh, points.queries[i])
         points.surface[i] = sample_surface(mesh, surface, generator=stream(seed, *name, "surface"))
         if progress is not None:
-            progress(i + 1, len(rows))
+            progress(i + 1, len(shapes))
     return points
