@@ -4,11 +4,10 @@ import igl
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from weightspace.data.coordinates import grid
-from weightspace.data.shapes.distance import inside
+from weightspace.data.shapes.distance import Surface, inside
 from weightspace.data.shapes.mesh import Mesh
 from weightspace.data.shapes.sampling import sample_cube, sample_surface
 from weightspace.siren import siren
@@ -89,9 +88,9 @@ def iou(
 def chamfer(mesh_a: Mesh, mesh_b: Mesh, *, points: int, generator: torch.Generator) -> float:
     """The Chamfer distance: how far the surfaces are from each other, on average.
 
-    (mean_a min_b |a - b| + mean_b min_a |a - b|) / 2 over random points a and b on the two
-    surfaces. Equal surfaces of area A do not give 0 but the spacing of the points, about
-    sqrt(A / points) / 2.
+    (mean_a min_b |a - b| + mean_b min_a |a - b|) / 2, where the means go over random points of
+    one surface and the minima, which are exact, over the whole other surface. So equal surfaces
+    give 0; with the points of two samples alone they would give the spacing of these.
 
     Args:
         mesh_a: one surface.
@@ -107,8 +106,7 @@ def chamfer(mesh_a: Mesh, mesh_b: Mesh, *, points: int, generator: torch.Generat
     """
     a = sample_surface(mesh_a, points, generator=generator)
     b = sample_surface(mesh_b, points, generator=generator)
-    to_b, _ = KDTree(b).query(a)
-    to_a, _ = KDTree(a).query(b)
+    to_a, to_b = Surface(mesh_a).distance(b), Surface(mesh_b).distance(a)
     return float(to_b.mean() + to_a.mean()) / 2
 
 

@@ -5,9 +5,45 @@ import numpy as np
 
 from weightspace.data.shapes.mesh import Mesh, MeshError
 
-__all__ = ["inside", "signed_distance"]
+__all__ = ["Surface", "inside", "signed_distance"]
 
 _DOUBT = 0.05  # five times the largest error seen of the fast winding number; see `inside`
+
+
+class Surface:
+    """A mesh with a search tree over its faces: the distances of points from it.
+
+    Args:
+        mesh: the mesh.
+
+    Raises:
+        MeshError: if the mesh has no faces.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        _require_faces(mesh)
+        self._tree = igl.AABB()
+        self._tree.init(mesh.vertices, mesh.faces)
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """The exact distance from each point to the nearest point of the surface.
+
+        Args:
+            points: `(p, 3)`, any type of float.
+
+        Returns:
+            float64, `(p,)`, in the unit of the mesh.
+
+        Raises:
+            ValueError: if the points have another shape or are not finite.
+        """
+        points = _checked(points)
+        if not len(points):
+            return np.zeros(0)
+        mesh = self.mesh
+        squared, _, _ = self._tree.squared_distance(mesh.vertices, mesh.faces, points)
+        return np.sqrt(squared)
 
 
 def signed_distance(mesh: Mesh, points: np.ndarray) -> np.ndarray:
@@ -29,11 +65,8 @@ def signed_distance(mesh: Mesh, points: np.ndarray) -> np.ndarray:
         MeshError: if the mesh has no faces.
         ValueError: if the points have another shape or are not finite.
     """
-    points = _checked(mesh, points)
-    if not len(points):
-        return np.zeros(0)
-    squared, _, _ = igl.point_mesh_squared_distance(points, mesh.vertices, mesh.faces)
-    return np.where(inside(mesh, points), -1.0, 1.0) * np.sqrt(squared)
+    distance = Surface(mesh).distance(points)
+    return np.where(inside(mesh, points), -1.0, 1.0) * distance
 
 
 def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
@@ -59,7 +92,8 @@ def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     Reference: Jacobson et al. 2013, Robust Inside-Outside Segmentation using Generalized
         Winding Numbers; Barill et al. 2018, Fast Winding Numbers for Soups and Clouds.
     """
-    points = _checked(mesh, points)
+    _require_faces(mesh)
+    points = _checked(points)
     if not len(points):
         return np.zeros(0, dtype=bool)
     winding = np.array(igl.fast_winding_number(mesh.vertices, mesh.faces, points))
@@ -69,10 +103,13 @@ def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     return winding > 0.5
 
 
-def _checked(mesh: Mesh, points: np.ndarray) -> np.ndarray:
-    """The points as contiguous float64, if they and the mesh can be used."""
+def _require_faces(mesh: Mesh) -> None:
     if not len(mesh.faces):
         raise MeshError("empty: a mesh without faces has no distance; leave it out")
+
+
+def _checked(points: np.ndarray) -> np.ndarray:
+    """The points as contiguous float64, if they can be used."""
     if points.ndim != 2 or points.shape[1] != 3:
         raise ValueError(f"points have shape {points.shape}; they must be (points, 3)")
     points = np.ascontiguousarray(points, dtype=np.float64)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import igl
 import numpy as np
 import torch
 
+from weightspace.data.shapes.distance import Surface
 from weightspace.data.shapes.mesh import Mesh
 from weightspace.data.shapes.sampling import sample_surface
 
@@ -16,28 +16,23 @@ _POINTS = 256  # on each surface
 _EXTENT = 0.15  # twins have bounding boxes that differ by less, in every direction
 
 
-class _Surface:
-    """A mesh with points on it and a search tree over its faces."""
+class _Shape:
+    """A surface with points on it."""
 
     def __init__(self, mesh: Mesh) -> None:
-        self.mesh = mesh
+        self.surface = Surface(mesh)
         self.extent = np.ptp(mesh.vertices, axis=0)
         self.points = sample_surface(mesh, _POINTS, generator=torch.Generator().manual_seed(0))
-        self.tree = igl.AABB()
-        self.tree.init(mesh.vertices, mesh.faces)
 
-    def alike(self, other: "_Surface") -> bool:
+    def alike(self, other: "_Shape") -> bool:
         """Whether two surfaces are those of twins."""
         differs = abs(self.extent - other.extent).max()
         return differs < _EXTENT and self.distance(other) <= _SAME
 
-    def distance(self, other: "_Surface") -> float:
+    def distance(self, other: "_Shape") -> float:
         """The mean distance of the points on each from the other."""
-        return (self._from(other.points) + other._from(self.points)) / 2
-
-    def _from(self, points: np.ndarray) -> float:
-        squared, _, _ = self.tree.squared_distance(self.mesh.vertices, self.mesh.faces, points)
-        return float(np.sqrt(squared).mean())
+        there = other.surface.distance(self.points).mean()
+        return float(self.surface.distance(other.points).mean() + there) / 2
 
 
 def without_twins(meshes: Sequence[Mesh | None], labels: np.ndarray) -> np.ndarray:
@@ -55,10 +50,10 @@ def without_twins(meshes: Sequence[Mesh | None], labels: np.ndarray) -> np.ndarr
         The indices of those that are kept, ascending, int64.
     """
     kept: list[int] = []
-    surfaces: dict[int, list[_Surface]] = {label: [] for label in np.unique(labels).tolist()}
+    surfaces: dict[int, list[_Shape]] = {label: [] for label in np.unique(labels).tolist()}
     for i, (mesh, label) in enumerate(zip(meshes, labels.tolist(), strict=True)):
         if mesh is not None:
-            surface = _Surface(mesh)
+            surface = _Shape(mesh)
             if any(surface.alike(other) for other in surfaces[label]):
                 continue
             surfaces[label].append(surface)
@@ -71,4 +66,4 @@ def surface_distance(a: Mesh, b: Mesh) -> float:
 
     From 256 points on each, drawn evenly by area and always the same; the distances are exact.
     """
-    return _Surface(a).distance(_Surface(b))
+    return _Shape(a).distance(_Shape(b))
