@@ -72,9 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     add.set_defaults(run=_import)
     add.add_argument("source", type=Path, help="folder, splits file or .safetensors file")
     add.add_argument("out", type=Path, help="HDF5 file to write")
-    add.add_argument("--dataset", help="name of the image set (default: the folder's)")
+    add.add_argument("--dataset", help="name of the set (default: the folder's)")
     add.add_argument("--classes", nargs="+", metavar="NAME", help="names of the classes, in order")
-    add.add_argument("--shape", nargs="+", type=int, metavar="N", help="points of the grid: H W")
+    add.add_argument(
+        "--shape", nargs="+", type=int, metavar="N", help="points of the grid: H W, or more"
+    )
     add.add_argument("--omega-0", type=float, help="frequency of every sine (default: 30)")
     add.add_argument("--output-offset", type=float, help="added to every output (default: 0.5)")
     add.add_argument(

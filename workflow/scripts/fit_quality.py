@@ -1,4 +1,4 @@
-"""Summarise how well the INRs represent their pictures."""
+"""Summarise how well the INRs represent their objects."""
 
 from typing import TYPE_CHECKING
 

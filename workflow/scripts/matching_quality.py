@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from weightspace.device import use_threads
 from weightspace.job import job
+from weightspace.memory import keep_freed_memory
 from weightspace.report.alignment_quality import matching_quality
 from weightspace.report.midpoints import write_midpoints
 from weightspace.report.saving import save_csv
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 with job("matching_quality", snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
+    keep_freed_memory()
     quality, midpoints = matching_quality(
         snakemake.input["inrs"],
         dataset=snakemake.wildcards["dataset"],

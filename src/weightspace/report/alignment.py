@@ -32,7 +32,8 @@ NOTE = (
     "Distance: |a - g b|² / ((|a|² + |b|²) / 2), 2 for independent networks and 0 for equal "
     "ones. Function error: squared difference between the function of lam a + (1 - lam) g b and "
     "lam f_a + (1 - lam) f_b, relative to the variance of a function over the points. PSNR: of "
-    "the picture of the midpoint to the mean of both pictures."
+    "the midpoint to the mean of both signals. Points: the pixels of pictures; of shapes, a grid "
+    "of 24 on each axis of the cube."
 )
 ACCURACY_NOTE = (
     "Test accuracy in percent and its difference in percentage points; in brackets: 95 % Student-t "

@@ -32,6 +32,8 @@ LAMS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 SHOWN = (0.5, 0.9)  # the midpoint, and the middle of a lam bounded to [0.8, 1]
 
+CUBE = 24  # points on each axis of the cube, where networks were fitted at points of no grid
+
 COLUMNS = ["pairs", "alignment", "quantity", "lam", "mean", "ci95", "n"]
 
 NUMBERS = 2**25  # of the widest layer's outputs that are in memory at the same time
@@ -50,6 +52,7 @@ class _Pairs:
     labels: np.ndarray  # (pairs, 2)
     reference: Weights
     header: Header
+    shape: tuple[int, ...]  # of the grid on which functions are compared
 
 
 def matching_quality(
@@ -66,16 +69,17 @@ def matching_quality(
     """Measure how close each alignment brings random pairs of training networks.
 
     For a pair (a, b), with g b the second network as an alignment leaves it (its function
-    stays that of b), the quantities are those of `distances` and of `path_quality`. The
-    reference is the one of `align_to_reference`, so "reference_..." is what mixing within the
-    dataset it makes meets.
+    stays that of b), the quantities are those of `distances` and of `path_quality`. Functions
+    are compared on the grid of the fit, and those of shapes, which have none, on `CUBE` points
+    on each axis of the cube. The reference is the one of `align_to_reference`, so
+    "reference_..." is what mixing within the dataset it makes meets.
 
     Args:
         inr_path: an assembled dataset, not aligned; pairs are drawn from its training split.
         dataset: the name for the column dataset; None takes that of the file.
         pairs: how many pairs of each kind.
         examples: how many of them, the first ones drawn, to return as pictures of mixtures
-            with the lams `SHOWN`.
+            with the lams `SHOWN`; of shapes there is none.
         lams: the shares of the first network.
         sweeps: the most sweeps of a matching.
         seed: of the pairs and of the random permutations.
@@ -88,7 +92,7 @@ def matching_quality(
 
     Raises:
         ValueError: if there are fewer than two training networks, or a count or a lam is out
-            of its range.
+            of its range, or the header names neither a grid nor a signal of shapes.
         StoreError: if the file cannot be read.
     """
     if pairs < 1 or examples < 0 or not all(0 <= lam <= 1 for lam in lams):
@@ -143,7 +147,7 @@ def path_quality(f_a: Functions, f_b: Functions, mixed: Functions, lam: float) -
     """Compare the functions of mixed networks with the mixed functions of the networks.
 
     Args:
-        f_a: the functions of the first networks, at the points of the fit.
+        f_a: the functions of the first networks, at the points of a grid.
         f_b: those of the second.
         mixed: those of lam a + (1 - lam) g b.
         lam: the share of the first.
@@ -152,22 +156,23 @@ def path_quality(f_a: Functions, f_b: Functions, mixed: Functions, lam: float) -
         "function_error": the squared difference between `mixed` and lam f_a + (1 - lam) f_b,
         its mean over points and outputs, divided by the variance of a function over the
         points, which is the mean over all networks and outputs given: 0 is no error, and an
-        error of 1 is as large as the picture's own contrast; there is no upper bound. "psnr",
-        in dB: of the same two as pictures, clipped to [0, 1], the mixture being that of the
-        clipped pictures; at lam = 0.5 it is the PSNR of the midpoint to the mean picture.
+        error of 1 is as large as the signal's own contrast; there is no upper bound. "psnr",
+        in dB: of the same two as signals, clipped to [0, 1], the mixture being that of the
+        clipped signals; at lam = 0.5 it is the PSNR of the midpoint to the mean signal.
     """
     variance = torch.cat([f_a, f_b]).var(dim=1, correction=0).mean()
     target = lam * f_a + (1 - lam) * f_b
-    picture = lam * f_a.clamp(0, 1) + (1 - lam) * f_b.clamp(0, 1)
+    signal = lam * f_a.clamp(0, 1) + (1 - lam) * f_b.clamp(0, 1)
     return {
         "function_error": (mixed - target).square().mean(dim=(1, 2)) / variance,
-        "psnr": psnr((mixed.clamp(0, 1) - picture).square().mean(dim=(1, 2))),
+        "psnr": psnr((mixed.clamp(0, 1) - signal).square().mean(dim=(1, 2))),
     }
 
 
 def _read_pairs(inr_path: Path | str, n: int, seed: int) -> list[_Pairs]:
     """Draw the pairs of each kind that there is, and read only their networks."""
     header, columns = read_header(inr_path), read_columns(inr_path)
+    shape = _shape(inr_path, header)
     reference = np.array([reference_row(columns)])
     drawn = {
         kind: draw_pairs(columns, kind, n, generator=stream(seed, "alignment", kind))
@@ -187,6 +192,7 @@ def _read_pairs(inr_path: Path | str, n: int, seed: int) -> list[_Pairs]:
             columns["label"][rows],
             networks(reference),
             header,
+            shape,
         )
         for kind, rows in drawn.items()
         if len(rows)
@@ -199,9 +205,9 @@ def _quantities(
     """Yield every quantity of pairs whose second network is `moved`: name, lam, values."""
     for name, values in distances(own.a, moved).items():
         yield name, float("nan"), values
-    f_a, f_b = _functions(own.a, own.header), _functions(own.b, own.header)
+    f_a, f_b = _functions(own.a, own), _functions(own.b, own)
     for lam in lams:
-        mixed = _functions(_mixed(own.a, moved, lam), own.header)
+        mixed = _functions(_mixed(own.a, moved, lam), own)
         for name, values in path_quality(f_a, f_b, mixed, lam).items():
             yield name, lam, values
 
@@ -210,26 +216,39 @@ def _mixed(a: Weights, b: Weights, lam: float) -> Weights:
     return lerp(a, b, torch.full((len(a),), lam, dtype=a.dtype))
 
 
-def _functions(w: Weights, header: Header) -> Functions:
-    """The outputs at the points of the fit, some networks at a time."""
-    coords = grid(header.coords["shape"])
+def _functions(w: Weights, of: _Pairs) -> Functions:
+    """The outputs on the grid, some networks at a time."""
+    coords, header = grid(of.shape), of.header
     step = max(1, NUMBERS // (len(coords) * max(header.layer_layout)))
     parts = [
         siren(w[i : i + step], coords, omega_0=header.omega_0, output_offset=header.output_offset)
-        for i in range(0, len(w), step)
+        for i in range(0, max(1, len(w)), step)
     ]
     return torch.cat(parts)
 
 
+def _shape(inr_path: Path | str, header: Header) -> tuple[int, ...]:
+    """The grid of the fit, or one over the cube of shapes."""
+    if "shape" in header.coords:
+        return tuple(header.coords["shape"])
+    if "signal" in header.coords:
+        return (CUBE,) * header.layer_layout[0]
+    raise ValueError(
+        f"{inr_path} has the coords {header.coords}, which name neither the shape of a grid nor "
+        f"a signal of shapes (docs/format.md), so there are no points to compare functions at; "
+        f"import the networks again and state --shape"
+    )
+
+
 def _examples(own: _Pairs, partners: dict[str, Weights], n: int) -> Midpoints:
-    """The first pairs as pictures, each at every lam that is shown."""
-    a, header = own.a[:n], own.header
-    f_a, f_b = _functions(a, header), _functions(own.b[:n], header)
-    names = np.array(header.classes or [""] * (own.labels.max() + 1))
+    """The first pairs as pictures, each at every lam that is shown; none of shapes."""
+    n = n if "shape" in own.header.coords else 0
+    a = own.a[:n]
+    f_a, f_b = _functions(a, own), _functions(own.b[:n], own)
+    names = np.array(own.header.classes or [""] * (own.labels.max() + 1))
     parts = []
     for lam in SHOWN:
-        mixed = {k: _functions(_mixed(a, b[:n], lam), header) for k, b in partners.items()}
-        about = {"shape": header.coords["shape"], "kind": own.kind}
-        about["classes"] = names[own.labels[:n]]
+        mixed = {k: _functions(_mixed(a, b[:n], lam), own) for k, b in partners.items()}
+        about = {"shape": own.shape, "kind": own.kind, "classes": names[own.labels[:n]]}
         parts.append(draw_midpoints(f_a, f_b, mixed, lam=lam, **about))
     return join_midpoints(parts)

@@ -13,8 +13,8 @@ NOTE = (
     'Student-t interval over seeds ("-" with one seed). The gap is that between training and '
     "test networks in percentage points, paired by seed. The training accuracy is measured on a "
     "random subset of the training networks, at most as many as there are for validation, as they "
-    "are, without augmentation, in evaluation mode. Models on pixels read the pictures "
-    "themselves, of the same objects and splits."
+    "are, without augmentation, in evaluation mode. Models on pixels or points "
+    "read the pictures or shapes themselves, of the same objects and splits."
 )
 
 

@@ -175,7 +175,9 @@ def _training(dataset: Dataset, views: int, train_views: int | None) -> InrDatas
     """The selected views of all training objects."""
     train = select_training(dataset, views=views, objects=None, train_views=train_views).train
     if not isinstance(train, InrDataset):
-        raise ValueError("pre-training augments the weights of networks; it was given images")
+        raise ValueError(
+            "pre-training augments the weights of networks; it was given images or points"
+        )
     return train
 
 

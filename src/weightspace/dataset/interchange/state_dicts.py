@@ -52,7 +52,7 @@ def read_state_dicts(
     """Read a DWSNets, a multi-view or an NFN set, or one of `write_state_dicts`.
 
     The networks come out as ours: `siren` with the header's omega_0 and output_offset renders
-    them upright on the header's grid. What the files do not say is taken from the arguments,
+    pictures upright on the header's grid. What the files do not say is taken from the arguments,
     then from the weightspace.json of our own exports, then from the published convention. A
     fit of which nothing is known has seed 0, psnr 0 dB, attempts 1 and steps 0. Views count
     from 0: of a set whose lowest view is another one, that is taken from all; our own exports
@@ -60,10 +60,10 @@ def read_state_dicts(
 
     Args:
         source: the folder of the set, or its splits file.
-        dataset: the name of the image set; None takes the folder's.
+        dataset: the name of the set; None takes the folder's.
         classes: the names of the classes, see `numbered_labels`.
-        shape: the points of the grid on each axis; None takes 28 x 28 for one output and
-            32 x 32 for three.
+        shape: the points of the grid on each axis; None takes, of two inputs, 28 x 28 for one
+            output and 32 x 32 for three. Other sets than ours need it for other inputs.
         omega_0: the frequency of every sine; see `Convention`, also for the next three.
         output_offset: added to every output.
         output_scale: multiplies every output.
@@ -93,6 +93,11 @@ def read_state_dicts(
     labels, classes = numbered_labels(
         agreed_labels(listing, inside), own.header.classes if own and classes is None else classes
     )
+    if own and shape is not None and "signal" in own.header.coords:
+        raise InterchangeError(
+            f"{listing.source} holds networks of shapes, fitted at points of no grid, and the "
+            f"shape {tuple(shape)} is stated: leave it out"
+        )
     header = own.header if own else _header(listing, convention, w.layer_layout, shape)
     header = replace(
         header,
@@ -123,7 +128,7 @@ def write_state_dicts(
 
     The splits file is written last, so a set that was broken off has none. Readers of DWSNets
     take its `path` and `label`; ours takes all, so that reading it back gives the same set bit
-    by bit, if omega_0 and output_offset are those of the convention; else equal pictures.
+    by bit, if omega_0 and output_offset are those of the convention; else equal signals.
 
     Args:
         directory: the folder, new or empty.

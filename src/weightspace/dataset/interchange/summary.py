@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +39,22 @@ def _about(header: Header) -> Iterator[str]:
     yield f"layer_layout   {'-'.join(map(str, header.layer_layout))}"
     yield f"activation     {header.activation}, omega_0 {header.omega_0:g}"
     yield f"output_offset  {header.output_offset:g}"
-    yield f"coords         {header.coords}"
+    yield f"coords         {_coords(header.coords)}"
     yield f"commit         {header.commit}"
     yield f"config         {header.config}"
+
+
+def _coords(coords: Mapping[str, Any]) -> str:
+    """The grid, or the signal of shapes, and what else the header says of the points."""
+    rest = dict(coords)
+    words = []
+    if "shape" in rest:
+        words.append(f"grid {' x '.join(map(str, rest.pop('shape')))}")
+    if "signal" in rest:
+        words.append(f"{rest.pop('signal')} of shapes")
+        if {"inside", "level"} <= rest.keys():
+            words.append(f"inside {rest.pop('inside')} {rest.pop('level')}")
+    return ", ".join([*words, *(f"{k} {v}" for k, v in rest.items() if v is not None)])
 
 
 def _table(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]) -> Iterator[str]:

@@ -104,7 +104,7 @@ def _draw_paths(figure: SubFigure, name: str, quality: pd.DataFrame) -> None:
             axes.fill_between(lam, mean - half, mean + half, color=look["color"], alpha=0.2, lw=0)
         axes.set_title(PAIR_KINDS[kind], fontweight="normal")
         axes.set_xlabel("share lam of the first network")
-    panels[0].set_ylabel("function error\n(1: variance of a picture)")
+    panels[0].set_ylabel("function error\n(1: variance of a signal)")
     panels[0].set_xlim(0, 1)
     panels[0].set_ylim(bottom=0)
     handles, _ = panels[0].get_legend_handles_labels()

@@ -14,7 +14,7 @@ from weightspace.fit.quality import psnr
 from weightspace.report.collect import ReportError
 from weightspace.report.style import WIDTH, report_style
 from weightspace.siren import siren
-from weightspace.store import Header, InrSet, read_columns, read_inrs
+from weightspace.store import Header, InrSet, read_columns, read_header, read_inrs
 
 __all__ = ["choose_objects", "gallery_figure", "render"]
 
@@ -41,6 +41,7 @@ def gallery_figure(
     Raises:
         ReportError: if the networks are not of two-dimensional images, or not of these objects.
     """
+    _image_shape(read_header(inr_path))
     columns = read_columns(inr_path)
     entries = pd.DataFrame({key: columns[key] for key in ("object_id", "view", "label")})
     chosen = choose_objects(entries, n_objects)
@@ -94,7 +95,8 @@ def _image_shape(header: Header) -> tuple[int, ...]:
     if len(shape) != 2:
         raise ReportError(
             f"the networks of {header.dataset} have coordinates {header.coords}; "
-            "the gallery draws images, which have a shape of two axes"
+            "the gallery draws images, which have a shape of two axes; of shapes draw "
+            "shape_gallery_figure"
         )
     return shape
 

@@ -29,7 +29,7 @@ def midpoints_figure(midpoints: Mapping[str, Midpoints]) -> Figure:
 
     Args:
         midpoints: as `matching_quality` returns, by the name of the dataset. Those of
-            networks of other things than pictures are left out.
+            networks of other things than pictures, as of shapes, are left out.
 
     Returns:
         The figure: a row per pair and lam, a column per alignment; under each mixed network

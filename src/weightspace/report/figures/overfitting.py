@@ -1,4 +1,4 @@
-"""The figure of the overfitting: learning curves on weights, by views, and on pictures."""
+"""The figure of the overfitting: learning curves on weights, by views, and on raw data."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def overfitting_figure(histories: pd.DataFrame) -> Figure:
 
     Returns:
         The figure; a row of panels per dataset, in it a panel for the weights at each number
-        of views and one for the pictures, a colour per model.
+        of views and one for pictures or points, a colour per model.
     """
     histories = with_labels(histories, ["study"]).assign(panel=_panel(histories))
     histories = histories.sort_values(["inputs", "views"], ascending=[False, True], kind="stable")

@@ -24,7 +24,7 @@ UNITS = {  # what a strength is, and its unit, where its name alone does not say
     ("rotate", "max_angle"): "largest angle (degrees)",
     ("scale", "low"): "smallest factor",
     ("scale", "high"): "largest factor",
-    ("translate", "max_shift"): "largest shift (half picture widths)",
+    ("translate", "max_shift"): "largest shift (half widths of the domain)",
     ("gaussian_noise", "scale"): "noise (tensor deviations)",
     ("dropout", "probability"): "probability of an entry",
     ("quantile_dropout", "max_quantile"): "largest quantile",
