@@ -1,4 +1,4 @@
-"""The section of a dataset: what a source needs, and how many pictures it has."""
+"""The section of a dataset: what a source needs, and how many objects it has."""
 
 import pytest
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ def test_sources_have_their_published_totals():
     totals = {n: [sum(s["training"]), sum(s["test"])] for n, s in CLASS_SIZES.items()}
     assert totals.pop("cifar10") == [50_000, 10_000]
     assert totals.pop("fashion_mnist_subset") == [5_000, 1_000]
+    assert totals.pop("modelnet10") == [3_991, 908]
     assert set(map(tuple, totals.values())) == {(60_000, 10_000)}
 
 
@@ -34,6 +35,18 @@ def test_sources_have_their_published_totals():
         FOLDER,
         {**FOLDER, "train": 2, "val": 1, "test": 1},  # the classes are not known here
         {"source": "inrs", "path": "inrs.h5"},
+        {"source": "mesh_folder", "path": "meshes"},
+        {"source": "mesh_folder", "path": "meshes", "train": 2, "val": 1, "test": 1},
+        {"source": "ldraw10", "train": 5},
+        {"source": "modelnet40"},
+        {"source": "modelnet10", "train": 960, "val": 100, "test": 500},
+        {
+            "source": "modelnet10",
+            "train": 3_500,
+            "val": 491,
+            "test": 908,
+            "balance": "proportional",
+        },
         {"source": "fashion_mnist", "train": 55_000, "val": 5_000, "test": 10_000},
         {"source": "cifar10", "train": 45_000, "val": 5_000, "test": 10_000},
         {"source": "mnist", "train": 49_000, "val": 5_210, "test": 8_920},
@@ -71,9 +84,21 @@ def test_networks_need_a_path_and_no_size():
     )
 
 
+def test_meshes_need_a_path_and_no_size():
+    assert "source mesh_folder needs the keys path; path is missing" in refused(
+        source="mesh_folder"
+    )
+    for key, value in (("size", [8, 8]), ("channels", 1)):
+        message = refused(source="mesh_folder", path="meshes", **{key: value})
+        assert f"{key} is a key of source folder alone; take it out for mesh_folder" in message
+    for source in ("ldraw10", "modelnet40"):
+        message = refused(source=source, path="meshes")
+        assert "path is a key of source folder and mesh_folder and inrs alone" in message
+
+
 @pytest.mark.parametrize("key", ["train", "val", "test"])
 def test_pictures_are_counted_and_networks_are_not(key):
-    assert f"{key} chooses pictures" in refused(source="inrs", path="a.h5", **{key: 20})
+    assert f"{key} chooses objects" in refused(source="inrs", path="a.h5", **{key: 20})
     assert f"{key}: this key is missing" in refused(source="mnist", **{key: None})
 
 
@@ -111,3 +136,11 @@ def test_too_many_pictures_are_refused_with_the_numbers_of_the_class():
     assert "or set balance: proportional" in message
     message = refused(source="mnist", train=55_001, val=5_000, balance="proportional")
     assert "60000 training pictures; train 55001 + val 5000 needs 60001" in message
+
+
+def test_too_many_shapes_are_refused_alike():
+    message = refused(source="modelnet10", train=1_000, val=70)
+    assert "106 training shapes of class 0; train 1000 + val 70 needs 100 + 7" in message
+    assert "or set balance: proportional" in message
+    message = refused(source="modelnet10", test=909, balance="proportional")
+    assert "modelnet10 has 908 test shapes; test 909 needs 909" in message

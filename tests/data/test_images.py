@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 import weightspace.data
-from weightspace.config.data import DatasetConfig
+from weightspace.config.data import SHAPES, DatasetConfig, download_name
 from weightspace.data import fashion_mnist
 from weightspace.data.archive import ArchiveError, read_npz, write_npz
 from weightspace.data.checksums import ChecksumError, DataFile
 from weightspace.data.fashion_mnist import load_bundled_fashion_mnist
 from weightspace.data.files import FILES
 from weightspace.data.images import IMAGE_SETS, load_images
+from weightspace.data.shapes.shape_files import SHAPE_FILES
+from weightspace.data.shapes.shape_sets import SHAPE_SETS
 from weightspace.data.sources import SOURCES
 from weightspace.provenance import dependencies
 
@@ -95,17 +97,25 @@ def test_choosing_objects_does_not_depend_on_how_files_are_fetched():
     assert found >= {"images", "image_set", "files", "checksums"}
     assert not found & (clients | {"cifar10_pictures"})
     assert {path.stem for path in dependencies(scripts / "download.py")} >= clients
+    shapes = {path.stem for path in dependencies(scripts / "shape_objects.py")}
+    assert shapes >= {"shape_set", "ldraw", "modelnet", "mesh_folder", "zip_folder"}
+    assert not shapes & (clients - {"unpack"} | {"ldraw_archive", "shape_files"})
 
 
 def test_every_fetched_set_has_files_and_sources():
-    assert set(FILES) == set(SOURCES) <= set(IMAGE_SETS)
+    assert {*FILES, *SHAPE_FILES} == set(SOURCES)
+    assert not FILES.keys() & SHAPE_FILES.keys()
+    assert set(FILES) <= set(IMAGE_SETS)
     for name, places in SOURCES.items():
-        assert len(places) >= 2, f"{name} needs a source besides the official one"
+        n = 1 if name.startswith("modelnet") else 2  # no other place of ModelNet is known
+        assert len(places) >= n, f"{name} needs a source besides the official one"
 
 
 def test_the_sets_of_the_config_are_those_of_the_package():
     sources = get_args(DatasetConfig.model_fields["source"].annotation)
-    assert set(sources) == {*IMAGE_SETS, "inrs"}
+    assert set(SHAPES) == set(SHAPE_SETS)
+    assert sorted(sources) == sorted([*IMAGE_SETS, *SHAPE_SETS, "inrs"])
+    assert {download_name(source) for source in sources} == {*SOURCES, None}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -20,7 +20,7 @@ OWN_KEYS = {
 SHAPES = ("ldraw10", "ldraw20", "modelnet10", "modelnet40", "mesh_folder")
 """The sources of 3D shapes."""
 
-# Pictures of each class in the official training and test sets. The classes of MNIST differ.
+# Objects of each class in the official training and test sets.
 CLASS_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
     "fashion_mnist_subset": {"training": (500,) * 10, "test": (100,) * 10},
     "fashion_mnist": {"training": (6_000,) * 10, "test": (1_000,) * 10},
@@ -86,7 +86,7 @@ class DatasetConfig(Strict):
         seed: of the choice of objects.
         balance: "equal": as many objects of every class; "proportional": as many as the classes
             have in the set, so that all of a set can be used whose classes differ in size.
-        points: how a shape becomes a signal; of shapes alone.
+        points: how a shape becomes a signal; of shapes alone, which get the defaults.
         fit: what differs from the section `fit` of the study.
     """
 
@@ -111,7 +111,7 @@ class DatasetConfig(Strict):
     test: Count | None = None
     seed: Seed = 0
     balance: Literal["equal", "proportional"] = "equal"
-    points: PointsConfig | None = None
+    points: PointsConfig | None = Field(default=None, validate_default=True)
     fit: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("train", "val", "test")
@@ -126,6 +126,16 @@ class DatasetConfig(Strict):
                 f"(given: {n})"
             )
         return n
+
+    @field_validator("points")
+    @classmethod
+    def _points_of_shapes(cls, points: PointsConfig | None, info: Any) -> PointsConfig | None:
+        source = info.data.get("source")
+        if source in SHAPES:
+            return points or PointsConfig()
+        if points is not None and source is not None:
+            raise ValueError(f"points is a key of shapes alone; take it out for {source}")
+        return points
 
     @model_validator(mode="after")
     def _keys_of_the_source(self) -> "DatasetConfig":
@@ -143,16 +153,10 @@ class DatasetConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _points_of_shapes(self) -> "DatasetConfig":
-        if self.points is not None and self.source not in SHAPES:
-            raise ValueError(f"points is a key of shapes alone; take it out for {self.source}")
-        return self
-
-    @model_validator(mode="after")
     def _counts_of_pictures(self) -> "DatasetConfig":
         for key in ("train", "val", "test"):
             if self.source == "inrs" and getattr(self, key) is not None:
-                raise ValueError(f"{key} chooses pictures; take it out for source inrs")
+                raise ValueError(f"{key} chooses objects; take it out for source inrs")
             if self.source != "inrs" and getattr(self, key) is None:
                 raise ValueError(f"{key}: this key is missing")
         return self
@@ -170,20 +174,21 @@ class DatasetConfig(Strict):
         return self
 
     def _compare(self, official: str, asked: dict[str, int]) -> None:
-        """Refuse to choose more pictures of an official split than it has."""
+        """Refuse to choose more objects of an official split than it has."""
         sizes, k = CLASS_SIZES[self.source][official], len(CLASS_SIZES[self.source][official])
         wish = " + ".join(f"{name} {n}" for name, n in asked.items())
+        what = f"{official} {'shapes' if self.source in SHAPES else 'pictures'}"
         smallest_first = sorted(range(k), key=sizes.__getitem__)
         for c in smallest_first if self.balance == "equal" else ():
             shares = [n // k + (c < n % k) for n in asked.values()]
             if sum(shares) > sizes[c]:
                 raise ValueError(
-                    f"{self.source} has {sizes[c]} {official} pictures of class {c}; "
+                    f"{self.source} has {sizes[c]} {what} of class {c}; "
                     f"{wish} needs {' + '.join(map(str, shares))} of them; ask for fewer"
                     + ("" if len(set(sizes)) == 1 else " or set balance: proportional")
                 )
         if sum(asked.values()) > sum(sizes):
             raise ValueError(
-                f"{self.source} has {sum(sizes)} {official} pictures; "
+                f"{self.source} has {sum(sizes)} {what}; "
                 f"{wish} needs {sum(asked.values())}; ask for fewer"
             )

@@ -26,7 +26,7 @@ class _Shape:
 
     def alike(self, other: "_Shape") -> bool:
         """Whether two surfaces are those of twins."""
-        differs = abs(self.extent - other.extent).max()
+        differs = float(abs(self.extent - other.extent).max())
         return differs < _EXTENT and self.distance(other) <= _SAME
 
     def distance(self, other: "_Shape") -> float:
