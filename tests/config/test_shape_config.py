@@ -252,3 +252,11 @@ def test_the_study_of_shapes_compares_with_models_of_the_shapes_themselves():
 def test_the_signals_are_those_that_shapes_can_become():
     signals = get_args(PointsConfig.model_fields["signal"].annotation)
     assert signals == get_args(inspect.signature(shape_signals).parameters["signal"].annotation)
+
+
+def test_only_shapes_are_rotated_about_an_axis():
+    raw = study(schemes=[{"datasets": ["parts"], "models": ["dws"], "schemes": ["none", "turned"]}])
+    raw["schemes"]["turned"] = {"augment": [{"kind": "rotate", "axis": "y"}]}
+    load_config(raw)
+    raw["experiments"]["schemes"][0]["datasets"].append("fashion_mnist")
+    assert "'turned' rotates about the axis y; 'fashion_mnist' has pictures" in refused(raw)

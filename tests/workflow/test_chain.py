@@ -4,22 +4,20 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from running import ROOT, copy_sources, snakemake, would_run
 
 from weightspace.config.study import load_config
 from weightspace.store import read_inrs
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("Snakefile", "config.yaml", "envs", "profiles", "src", "workflow")
 SMOKE = ("config.yaml", "workflow/configs/smoke.yaml")
 EXPERIMENTS = ("overfitting", "views", "schemes", "equivalence", "alignment", "strength")
-EXPERIMENTS += ("contrastive",)
+EXPERIMENTS += ("contrastive", "gap")
 FIGURES = (*EXPERIMENTS, "midpoints", "fit_quality.fashion_mnist", "gallery.fashion_mnist")
 TABLES = (*EXPERIMENTS, "runs", "fit_quality.fashion_mnist")
 
@@ -38,33 +36,11 @@ CELLS, CONTRASTIVE = set(CONFIG.all_cells), set(CONFIG.contrastive_cells)
 pytestmark = pytest.mark.slow
 
 
-def snakemake(tree, *arguments, check=True, python=sys.executable):
-    command = [str(python), "-m", "snakemake", *arguments]
-    command += ["--configfile", "workflow/configs/smoke.yaml"]
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
-    if check:
-        assert run.returncode == 0, run.stdout + run.stderr
-    return run
-
-
-def would_run(tree, *arguments):
-    """The rules that a dry run names, with the number of their jobs."""
-    run = snakemake(tree, "--dry-run", *arguments)
-    # The table of job statistics is printed twice.
-    return {k: int(n) for k, n in re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.M)}
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A copy of the sources in which the smoke study has been run."""
     tree = tmp_path_factory.mktemp("tree")
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
-        else:
-            shutil.copy(ROOT / name, tree / name)
+    copy_sources(tree)
     snakemake(tree, "--cores", "2")
     return tree
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from weightspace.config.types import Count, NonNegative, Positive, Share, Strict
 
-__all__ = ["AugmentationConfig", "SchemeConfig"]
+__all__ = ["AugmentationConfig", "RotateConfig", "SchemeConfig"]
 
 # What leaves a network in another place of its orbit than the reference it was aligned to.
 UNALIGNING = ("permutation", "sign_flip", "phase_shift")

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from weightspace.config.augment import SchemeConfig
+from weightspace.config.augment import RotateConfig, SchemeConfig
 from weightspace.config.cells import CellsConfig, Sweep, sweep_schemes
 from weightspace.config.contrastive import ContrastiveCellsConfig, ContrastiveConfig
 from weightspace.config.data import SHAPES, DatasetConfig
@@ -52,6 +52,8 @@ def check_block(
     _refuse_unknown(block.schemes, known["schemes"], "scheme")
     for name in datasets:
         _check_sizes(block, name, known["datasets"][name], known["fit"])
+        for scheme in block.schemes:
+            _check_axes(scheme, known["schemes"][scheme], name, known["datasets"][name].source)
         if isinstance(block, ContrastiveCellsConfig) and "contrastive" in known:
             _check_pairs(name, known["datasets"][name], known["contrastive"])
     kinds = {name: known["models"][name].kind for name in block.models}
@@ -89,6 +91,18 @@ def _raw_inputs(source: str) -> tuple[str, ...]:
     if source in SHAPES:
         return ("points", "queries")
     return () if source == "inrs" else ("pixels",)
+
+
+def _check_axes(name: str, scheme: SchemeConfig, dataset: str, source: str) -> None:
+    """A picture can only be rotated in its plane."""
+    if source in SHAPES or source == "inrs":
+        return
+    for step in scheme.augment:
+        if isinstance(step, RotateConfig) and step.axis is not None:
+            raise ValueError(
+                f"the scheme {name!r} rotates about the axis {step.axis}; {dataset!r} has "
+                "pictures, so take out the axis or the dataset"
+            )
 
 
 def _check_sweeps(block: CellsConfig, schemes: Mapping[str, SchemeConfig]) -> None:

@@ -153,7 +153,7 @@ class Config(Strict):
         return [name for name in self.datasets if name in used]
 
     def fitted_datasets(self) -> list[str]:
-        """Return the datasets whose pictures some cell needs as networks."""
+        """Return the datasets whose objects some cell needs as networks."""
         cells = [c for c in self.all_cells.values() if self.inputs_of(c) == "weights"]
         used = {cell.dataset for cell in (*cells, *self.contrastive_cells.values())}
         return [name for name, d in self.datasets.items() if name in used and d.source != "inrs"]
