@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 ROOT = Path(__file__).parents[2]
 CAPTIONS = sorted((ROOT / "workflow" / "report").glob("*.rst"))
-EXPERIMENTS = ("overfitting", "views", "schemes", "equivalence", "strength")
+EXPERIMENTS = ("overfitting", "views", "schemes", "equivalence", "strength", "gap")
 
 
 @pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
@@ -42,4 +42,5 @@ def test_the_study_lists_the_datasets_that_its_experiments_use():
 def test_there_is_a_caption_for_every_result():
     captions = {path.stem for path in CAPTIONS}
     assert captions >= {"workflow", "runs", "fit_quality", "fit_quality_table", "gallery"}
+    assert captions >= {"shape_quality", "shape_quality_table", "shape_gallery"}
     assert captions >= {f"{name}{part}" for name in EXPERIMENTS for part in ("", "_table")}

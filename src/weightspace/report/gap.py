@@ -50,7 +50,7 @@ def gap_table(runs: pd.DataFrame) -> Table:
     """
     numbers = gap_points(runs)
     words = identity(numbers, also=["dataset", "train_inrs"])
-    words.insert(2, "reads", numbers["inputs"])
+    words.insert(list(words).index("model") + 1, "reads", numbers["inputs"])
     words["test accuracy [95 %]"] = intervals(numbers, "test_accuracy")
     words["balanced [95 %]"] = intervals(numbers, "test_balanced_accuracy")
     words["behind raw data [95 %]"] = intervals(numbers, "behind", signed=True)

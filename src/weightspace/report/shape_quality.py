@@ -17,15 +17,16 @@ __all__ = ["measure_shapes", "shape_quality_table", "shapes_by_id"]
 
 RESOLUTION = 48  # of the grid of the level set
 POINTS = 50_000  # of the cube for the overlap, and on each surface for the distance
+CLOSED = (("closed", True), ("open", False))
 
 NOTE = (
     "View 0 of the stated numbers of objects, a class-balanced choice where there are more. IoU: "
     "volume inside both of network and mesh over volume inside either, from random points of the "
     "cube. "
-    "Chamfer: mean distance between the surfaces, both ways, in units of the unit ball, and of "
-    "two samples of the same mesh, which is what the measurement itself gives. Closed: every "
-    "edge of the mesh belongs to two faces; of an open mesh the inside is where the winding "
-    "number exceeds 1/2. No surface: the network is on one side of the level everywhere."
+    "Chamfer: mean distance between the surfaces, both ways, in units of the unit ball; 0 for "
+    "equal ones. Closed: every edge of the mesh belongs to two faces; of an open mesh the inside "
+    "is where the winding number exceeds 1/2. No surface: the network is on one side of the level "
+    "everywhere; it has no Chamfer distance."
 )
 
 
@@ -51,8 +52,8 @@ def measure_shapes(
         progress: called with the objects done and in all.
 
     Returns:
-        One row per object: object_id, class, split, title, faces, closed, psnr (dB), iou,
-        chamfer and chamfer_of_samples (unit ball; NaN without a surface), surface.
+        One row per object: object_id, class, split, title, faces, closed, psnr (dB), iou (NaN
+        where neither has an inside), surface, chamfer (unit ball; NaN without a surface).
 
     Raises:
         ReportError: if the networks are of other objects.
@@ -73,16 +74,15 @@ def measure_shapes(
         generator = stream(0, "shape quality", object_id)
         surface = level_set(w, **siren, resolution=RESOLUTION)
         overlap = iou(w, mesh, **siren, points=POINTS, generator=generator)
+        apart = np.nan
+        if surface is not None:
+            apart = chamfer(mesh, surface, points=POINTS, generator=generator)
         rows.append(
             {"object_id": object_id, "class": shapes.classes[shapes.labels[place]]}
             | {"split": entry["split"], "title": shapes.titles[place]}
             | {"faces": len(mesh.faces), "closed": mesh.closed, "psnr": entry["psnr"]}
-            | {"iou": overlap.item(), "surface": surface is not None}
-            | {"chamfer": np.nan, "chamfer_of_samples": np.nan}
+            | {"iou": overlap.item(), "surface": surface is not None, "chamfer": apart}
         )
-        if surface is not None:
-            for name, other in (("chamfer", surface), ("chamfer_of_samples", mesh)):
-                rows[-1][name] = chamfer(mesh, other, points=POINTS, generator=generator)
         if progress is not None:
             progress(i + 1, len(chosen))
     return pd.DataFrame(rows)
@@ -105,11 +105,10 @@ def shape_quality_table(measured: pd.DataFrame) -> Table:
             "class": name,
             "meshes": word,
             "objects": f"{len(own):,}",
-            "mean IoU": f"{own['iou'].mean():.3f}",
-            "median IoU": f"{own['iou'].median():.3f}",
-            "5 % quantile": f"{own['iou'].quantile(0.05):.3f}",
-            "mean Chamfer": f"{own['chamfer'].mean():.4f}",
-            "of samples": f"{own['chamfer_of_samples'].mean():.4f}",
+            "mean IoU": _text(own["iou"].mean(), 3),
+            "median IoU": _text(own["iou"].median(), 3),
+            "5 % quantile": _text(float(own["iou"].quantile(0.05)), 3),
+            "mean Chamfer": _text(own["chamfer"].mean(), 4),
             "no surface": f"{(~own['surface']).sum():,}",
         }
         for name, word, own in parts
@@ -118,4 +117,5 @@ def shape_quality_table(measured: pd.DataFrame) -> Table:
     return Table(measured, words, NOTE)
 
 
-CLOSED = (("closed", True), ("open", False))
+def _text(value: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -12,7 +12,7 @@ from weightspace.report.saving import save_csv, save_text
 __all__ = ["Table", "save_tables", "table_latex", "table_markdown"]
 
 LEFT = {"study", "dataset", "model", "scheme", "training", "augmentation", "parameter"}
-LEFT |= {"pairs", "alignment", "lam"}
+LEFT |= {"pairs", "alignment", "lam", "reads", "class", "meshes"}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from weightspace.report.style import (
     INK,
     PALETTE,
     WIDTH,
+    legend_above,
     percent_axis,
     report_style,
 )
@@ -42,21 +43,22 @@ def gap_figure(runs: pd.DataFrame) -> Figure:
         _draw(axes, own)
         axes.set_title(display_name(name))
     grid[-1].set_xlabel("test accuracy")
-    figure.legend(handles=_legend(points), loc="outside upper center", ncols=3)
+    legend_above(figure, _legend(points), columns=3)
     return figure
 
 
 def _rows(points: pd.DataFrame) -> pd.DataFrame:
-    """The rows from the top: raw data first, the best of each first."""
-    order = points.assign(raw=points["inputs"] == WEIGHTS)
-    own = with_labels(order.sort_values(["raw", "test_accuracy"], ascending=[True, False]))
-    parts = zip(own["series"], own["scheme_label"], own["setting"], strict=True)
-    several = own["scheme"].nunique() > 1
-    names = [
-        ", ".join(filter(None, (model, scheme if several else "", setting)))
-        for model, scheme, setting in parts
-    ]
-    return own.assign(row=names)
+    """The rows from the top: raw data first, the best of each first.
+
+    Raw data have neither schemes nor views, so their rows name none.
+    """
+    order = points.assign(read=points["inputs"] == WEIGHTS)
+    own = with_labels(order.sort_values(["read", "test_accuracy"], ascending=[True, False]))
+    several = own.loc[own["read"], "scheme"].nunique() > 1
+    scheme = own["scheme_label"].where(own["read"] & several, "")
+    setting = own["setting"].where(own["read"], with_labels(own.assign(views=1))["setting"])
+    parts = zip(own["series"], scheme, setting, strict=True)
+    return own.assign(row=[", ".join(filter(None, part)) for part in parts])
 
 
 def _draw(axes: Axes, points: pd.DataFrame) -> None:

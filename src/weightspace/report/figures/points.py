@@ -53,12 +53,17 @@ def whisker_limits(points: pd.DataFrame, values: list[str]) -> tuple[float, floa
 
 
 def accuracy_limits(points: pd.DataFrame, values: list[str]) -> tuple[float, float]:
-    """The range of `whisker_limits` and of chance, the accuracy of guessing, within [0, 1]."""
+    """The range of `whisker_limits` and of the accuracies that need no network, within [0, 1].
+
+    These are chance and, where `points` has it, that of the most frequent class.
+    """
     low, high = whisker_limits(points, values)
-    chance = chance_level(points)
+    levels = [chance_level(points)]
+    if "majority_accuracy" in points:
+        levels.append(points["majority_accuracy"].max())
     return (
-        max(0.0, float(np.fmin(low, chance)) - MARGIN),
-        min(1.0, float(np.fmax(high, chance)) + MARGIN),
+        max(0.0, float(np.fmin(low, levels[0])) - MARGIN),
+        min(1.0, float(np.fmax.reduce([high, *levels])) + MARGIN),
     )
 
 

@@ -1,9 +1,12 @@
 """The figure of the shapes: meshes above the level sets of the networks of their views."""
 
+import math
+import textwrap
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-import torch
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
@@ -22,6 +25,12 @@ __all__ = ["shape_gallery_figure"]
 RESOLUTION = 56
 MESH, FITTED = PALETTE[5], PALETTE[4]
 LIGHT = LightSource(azdeg=225, altdeg=45)
+LARGEST = 1.75  # inches of a panel, at most
+LETTERS = 14  # of a title, to an inch
+LONGEST = 0.1  # of the edges of the triangles that are drawn
+ZOOM = 1.6  # the unit ball fills the panel
+TITLE: dict[str, Any] = {"fontsize": 8, "fontweight": "normal", "pad": 0}
+Z_UP = ("modelnet10", "modelnet40")  # of other sets the second coordinate is up
 
 
 @report_style()
@@ -49,14 +58,16 @@ def shape_gallery_figure(
     if foreign := [object_id for object_id in chosen if object_id not in places]:
         raise ReportError(f"{shapes_path} lacks the objects {foreign}, of which there are networks")
     views = sorted(entries[entries["object_id"].isin(chosen)]["view"].unique())[:n_views]
-    cell = WIDTH / len(chosen)
-    figure = Figure(figsize=(WIDTH, (cell + 0.18) * (1 + len(views))), layout="constrained")
+    cell = min(LARGEST, WIDTH / len(chosen))
     size = (1 + len(views), len(chosen))
+    figure = Figure(figsize=(cell * size[1], (cell + 0.18) * size[0]), layout="constrained")
     grid = figure.subplots(*size, squeeze=False, subplot_kw={"projection": "3d"})
     for column, object_id in enumerate(chosen):
         place = places[object_id]
         mesh = shapes.meshes[place]
-        _draw(grid[0, column], mesh, shapes.classes[shapes.labels[place]], MESH)
+        _draw(grid[0, column], _triangles(mesh, shapes.dataset), MESH)
+        name = textwrap.fill(shapes.classes[shapes.labels[place]], max(1, int(LETTERS * cell)))
+        grid[0, column].set_title(name, **TITLE)
         for row, view in enumerate(views, start=1):
             own = (entries["object_id"] == object_id) & (entries["view"] == view)
             inrs = read_inrs(inr_path, entries.index[own].to_numpy())
@@ -66,29 +77,56 @@ def shape_gallery_figure(
                 surface = level_set(inrs.weights, **siren, resolution=RESOLUTION)
                 generator = stream(0, "gallery", object_id)
                 overlap = iou(inrs.weights, mesh, **siren, points=POINTS, generator=generator)
-                title = f"view {view}, IoU {_text(overlap)}"
-            _draw(grid[row, column], surface, title, FITTED)
+                title = f"view {view}, IoU {_text(overlap.item())}"
+            _draw(grid[row, column], _triangles(surface, shapes.dataset), FITTED)
+            grid[row, column].set_title(title, **TITLE)
     return figure
 
 
-def _text(overlap: torch.Tensor) -> str:
-    return f"{overlap.item():.2f}"
+def _text(overlap: float) -> str:
+    return "-" if math.isnan(overlap) else f"{overlap:.2f}"
 
 
-def _draw(axes, mesh: Mesh | None, title: str, colour: str) -> None:
-    """Draw a mesh; the second coordinate, which is up in a model, is up."""
+def _triangles(mesh: Mesh | None, dataset: str) -> np.ndarray:
+    """The faces with the third coordinate up; without any if there is no mesh."""
+    if mesh is None:
+        return np.empty((0, 3, 3))
+    triangles = mesh.triangles
+    return triangles if dataset in Z_UP else triangles[:, :, [0, 2, 1]] * [1, -1, 1]
+
+
+def _cut(triangles: np.ndarray) -> np.ndarray:
+    """Halve the triangles until they are small.
+
+    The drawing sorts them by the distances of their centres, which misplaces large ones.
+    """
+    small = []
+    while len(triangles):
+        sides = np.linalg.norm(np.roll(triangles, -1, axis=1) - triangles, axis=2)
+        large = sides.max(1) > LONGEST
+        small.append(triangles[~large])
+        # Each with its longest side from corner 0 to corner 1.
+        turned = (sides[large].argmax(1)[:, None] + np.arange(3)) % 3
+        a, b, c = np.take_along_axis(triangles[large], turned[:, :, None], 1).transpose(1, 0, 2)
+        middle = (a + b) / 2
+        triangles = np.concatenate([np.stack([a, middle, c], 1), np.stack([middle, b, c], 1)])
+    return np.concatenate(small or [triangles])
+
+
+def _draw(axes, triangles: np.ndarray, colour: str) -> None:
+    """Draw triangles in the unit ball, which fills the panel."""
     axes.set_axis_off()
-    axes.set_title(title, fontsize=7.5, fontweight="normal", pad=0)
-    axes.set(xlim=(-0.7, 0.7), ylim=(-0.7, 0.7), zlim=(-0.7, 0.7))
-    axes.set_box_aspect((1, 1, 1), zoom=1.5)
+    axes.set_proj_type("ortho")
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
+    axes.set_box_aspect((1, 1, 1), zoom=ZOOM)
     axes.view_init(elev=25, azim=-55)
-    if mesh is not None:
-        triangles = mesh.triangles[:, :, [0, 2, 1]] * [1, -1, 1]
+    if len(triangles):
         axes.add_collection3d(
             Poly3DCollection(
-                triangles,
+                _cut(triangles),
                 facecolors=colour,
-                edgecolors="none",
+                edgecolors=colour,  # shaded as the faces; it closes the seams between them
+                linewidths=0.3,
                 shade=True,
                 lightsource=LIGHT,
                 rasterized=True,

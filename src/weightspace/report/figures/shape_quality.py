@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from weightspace.report.shape_quality import CLOSED
-from weightspace.report.style import INK, PALETTE, WIDTH, report_style
+from weightspace.report.style import PALETTE, WIDTH, legend_above, report_style
 
 __all__ = ["shape_quality_figure"]
 
@@ -29,11 +30,9 @@ def shape_quality_figure(measured: pd.DataFrame) -> Figure:
     left.set_ylabel("objects")
     top = float(np.nanmax(measured["chamfer"])) if measured["surface"].any() else 1.0
     _draw(right, measured, "chamfer", np.linspace(0, top, BINS + 1))
-    floor = measured["chamfer_of_samples"].mean()
-    right.axvline(floor, color=INK, linestyle=":", linewidth=1.2)
-    right.set_xlabel("Chamfer distance (unit ball); dotted: of two samples")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    right.set_xlabel("Chamfer distance (unit ball); dashed: mean")
+    handles, _ = left.get_legend_handles_labels()
+    legend_above(figure, handles)
     return figure
 
 
@@ -49,4 +48,5 @@ def _draw(axes, measured: pd.DataFrame, value: str, edges: np.ndarray) -> None:
     for colour, (_, own) in zip(PALETTE, parts, strict=False):
         if own[value].notna().any():
             axes.axvline(own[value].mean(), color=colour, linestyle="--", linewidth=1.4)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.grid(visible=False, axis="x")
