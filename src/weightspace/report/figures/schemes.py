@@ -68,7 +68,8 @@ def _draw_dataset(
     panels: Any, table: pd.DataFrame, runs: pd.DataFrame, rows: Rows, palette: dict[str, str]
 ) -> None:
     """The panels of one dataset, one per model that it has."""
-    limits = accuracy_limits(table, ["test_accuracy"])
+    both = [name for name in ("test_ci95", "objects_ci95") if name in table]
+    limits = accuracy_limits(table.assign(test_ci95=table[both].max(axis=1)), ["test_accuracy"])
     present = list(table["series"].unique())
     for axes in panels[len(present) :]:
         axes.remove()

@@ -11,11 +11,12 @@ from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
+from weightspace.data.shapes.chosen import read_shapes
 from weightspace.data.shapes.mesh import Mesh
 from weightspace.fit.shape_quality import iou, level_set
 from weightspace.report.collect import ReportError
 from weightspace.report.figures.gallery import choose_objects
-from weightspace.report.shape_quality import POINTS, shapes_by_id
+from weightspace.report.shape_quality import POINTS, places_of
 from weightspace.report.style import PALETTE, WIDTH, report_style
 from weightspace.rng import stream
 from weightspace.store import read_columns, read_inrs
@@ -51,7 +52,7 @@ def shape_gallery_figure(
     Raises:
         ReportError: if the networks are not of these objects.
     """
-    shapes, places = shapes_by_id(shapes_path)
+    places = places_of(shapes_path)
     columns = read_columns(inr_path)
     entries = pd.DataFrame({key: columns[key] for key in ("object_id", "view", "label")})
     chosen = choose_objects(entries, n_objects)
@@ -62,11 +63,10 @@ def shape_gallery_figure(
     size = (1 + len(views), len(chosen))
     figure = Figure(figsize=(cell * size[1], (cell + 0.18) * size[0]), layout="constrained")
     grid = figure.subplots(*size, squeeze=False, subplot_kw={"projection": "3d"})
-    for column, object_id in enumerate(chosen):
-        place = places[object_id]
-        mesh = shapes.meshes[place]
+    shapes = read_shapes(Path(shapes_path), [places[object_id] for object_id in chosen])
+    for column, (object_id, mesh) in enumerate(zip(chosen, shapes.meshes, strict=True)):
         _draw(grid[0, column], _triangles(mesh, shapes.dataset), MESH)
-        name = textwrap.fill(shapes.classes[shapes.labels[place]], max(1, int(LETTERS * cell)))
+        name = textwrap.fill(shapes.classes[shapes.labels[column]], max(1, int(LETTERS * cell)))
         grid[0, column].set_title(name, **TITLE)
         for row, view in enumerate(views, start=1):
             own = (entries["object_id"] == object_id) & (entries["view"] == view)
