@@ -29,12 +29,12 @@ rule objects:
         lambda wildcards: source_of(wildcards.dataset),
     output:
         f"{RESULTS}/objects/{{dataset}}.npz",
-    wildcard_constraints:
-        dataset=one_of(PICTURED),
     log:
         f"{RESULTS}/logs/objects/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/objects/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(PICTURED),
     conda:
         "../../envs/weightspace.yaml"
     threads: 1
@@ -55,12 +55,12 @@ rule shape_objects:
         lambda wildcards: source_of(wildcards.dataset),
     output:
         f"{RESULTS}/objects/{{dataset}}.npz",
-    wildcard_constraints:
-        dataset=one_of(SHAPED),
     log:
         f"{RESULTS}/logs/shape_objects/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/shape_objects/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
     conda:
         "../../envs/weightspace.yaml"
     threads: 1
@@ -82,12 +82,12 @@ rule sample_points:
         rules.shape_objects.output[0],
     output:
         f"{RESULTS}/points/{{dataset}}/shard_{{shard}}.npz",
-    wildcard_constraints:
-        dataset=one_of(SHAPED),
     log:
         f"{RESULTS}/logs/sample_points/{{dataset}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/sample_points/{{dataset}}/{{shard}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
     conda:
         "../../envs/weightspace.yaml"
     threads: 1

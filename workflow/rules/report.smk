@@ -69,12 +69,12 @@ rule gallery_figure:
             "gallery, {dataset}",
         ),
         pdf=f"{FIGURES}/gallery.{{dataset}}.pdf",
-    wildcard_constraints:
-        dataset=one_of(PICTURED),
     log:
         f"{RESULTS}/logs/gallery_figure/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/gallery_figure/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(PICTURED),
     localrule: True
     conda:
         "../../envs/weightspace.yaml"
@@ -100,12 +100,12 @@ rule shape_gallery_figure:
             "gallery, {dataset}",
         ),
         pdf=f"{FIGURES}/gallery.{{dataset}}.pdf",
-    wildcard_constraints:
-        dataset=one_of(SHAPED),
     log:
         f"{RESULTS}/logs/shape_gallery_figure/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/shape_gallery_figure/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
     localrule: True
     conda:
         "../../envs/weightspace.yaml"
@@ -138,12 +138,12 @@ rule shape_quality:
             "quality of the fitted shapes, {dataset}",
         ),
         md=f"{TABLES}/shape_quality.{{dataset}}.md",
-    wildcard_constraints:
-        dataset=one_of(SHAPED),
     log:
         f"{RESULTS}/logs/shape_quality/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/shape_quality/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SHAPED),
     conda:
         "../../envs/weightspace.yaml"
     threads: 1
