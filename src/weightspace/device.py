@@ -29,12 +29,13 @@ def device_name(device: torch.device) -> str:
 
 
 def use_threads(threads: int) -> None:
-    """Prepare this process: the threads of torch, and deterministic algorithms.
+    """Prepare this process: the threads of torch and libigl, and deterministic algorithms.
 
     A given configuration, seed and device type then repeats exactly; an operation that cannot
     is an error, which names it.
     """
     # cuBLAS repeats exactly only with a fixed workspace, chosen before its first call.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ["IGL_NUM_THREADS"] = str(threads)  # libigl reads it at its first parallel loop
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)

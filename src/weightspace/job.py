@@ -2,19 +2,19 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-__all__ = ["job", "progress_line"]
+__all__ = ["Progress", "job", "progress_line"]
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
-    """Run a job under a name; yield its progress callback `(done, total)`.
+def job(name: str, log: Path | str) -> Iterator["Progress"]:
+    """Run a job under a name; yield its progress callback `(done, total)`, which also says notes.
 
     Messages and progress go to the terminal and to the log file. An error that has a clear
     message (a `ValueError` or an `OSError`) ends the job with that message and exit status 1;
@@ -30,7 +30,7 @@ def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
         logger.addHandler(handler)
     started = monotonic()
     try:
-        yield _reporter(logger)
+        yield Progress(logger)
     except Exception as error:
         logger.info("traceback", exc_info=True, extra={"file_only": True})
         if not isinstance(error, ValueError | OSError):
@@ -43,18 +43,27 @@ def job(name: str, log: Path | str) -> Iterator[Callable[[int, int], None]]:
         to_file.close()
 
 
-def _reporter(logger: logging.Logger) -> Callable[[int, int], None]:
-    """Log the progress at most every few seconds; the end has a line of its own, from `job`."""
-    started = last = monotonic()
+class Progress:
+    """What a job says while it runs, to the terminal and to its log.
 
-    def report(done: int, total: int) -> None:
-        nonlocal last
+    Args:
+        logger: of the job.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._started = self._last = monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Log the progress at most every few seconds; the end has a line of its own, from `job`."""
         now = monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
-            last = now
-            logger.info(progress_line(done, total, now - started))
+        if now - self._last >= SECONDS_BETWEEN_LINES:
+            self._last = now
+            self._logger.info(progress_line(done, total, now - self._started))
 
-    return report
+    def say(self, text: str) -> None:
+        """Log a line."""
+        self._logger.info(text)
 
 
 def progress_line(done: int, total: int, seconds: float) -> str:

@@ -32,3 +32,10 @@ def test_a_bug_is_raised_and_logged(tmp_path):
     with pytest.raises(ZeroDivisionError), job("x", tmp_path / "x.log"):
         _ = 1 / 0
     assert "ZeroDivisionError" in (tmp_path / "x.log").read_text()
+
+
+def test_a_note_goes_to_the_terminal_and_to_the_log(tmp_path, capsys):
+    with job("objects", tmp_path / "x.log") as progress:
+        progress.say("skipped a.off: empty")
+    assert "objects: skipped a.off: empty" in capsys.readouterr().err
+    assert "objects: skipped a.off: empty" in (tmp_path / "x.log").read_text()

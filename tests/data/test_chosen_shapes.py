@@ -80,7 +80,10 @@ def test_shapes_are_sorted_rows_of_the_set_in_the_unit_ball(select):
         assert (shapes.splits[i] == "test") == (whole.official_split[row] == "test")
         used = tetrahedron(object_id).vertices[:4]
         mesh = shapes.meshes[i]
-        assert len(mesh.vertices) == 4 and mesh.faces.tolist() == FACES[:4].tolist()
+        assert len(mesh.vertices) == 4 and mesh.closed
+        assert {frozenset(face) for face in mesh.faces.tolist()} == set(map(frozenset, FACES[:4]))
+        a, b, c = mesh.triangles.transpose(1, 0, 2)
+        assert (a * np.cross(b, c)).sum() > 0  # turned, if it was inside out
         moved = used - (used.min(0) + used.max(0)) / 2
         moved /= np.linalg.norm(moved, axis=1).max()
         np.testing.assert_allclose(mesh.vertices, moved, atol=1e-6)
@@ -132,12 +135,32 @@ def test_meshes_are_checked_whatever_the_reader_says(by, reason, select):
 
 
 def test_a_split_of_bad_meshes_alone_is_refused(select):
-    with pytest.raises(ValueError, match=r"no mesh of the test split of toy") as caught:
+    with pytest.raises(ValueError, match=r"no mesh of a in test and 2 more .* of toy") as caught:
         select(shape_set(failing(*range(60, 90))), **SIZES, seed=0)
     assert len(str(caught.value).splitlines()) == 1 + 5 + 1
     assert ".off: not finite" in str(caught.value) and "and 1 more" in str(caught.value)
-    with pytest.raises(ValueError, match="of the test and the train and the val split"):
+    with pytest.raises(ValueError, match="no mesh of a in test and 8 more"):
         select(shape_set(bad), **SIZES, seed=0)
+
+
+def test_a_class_of_bad_meshes_alone_is_refused(select):
+    whole = shape_set()
+    lost = [int(i) for i in whole.object_ids if i % 3 == 1]
+    with pytest.raises(ValueError, match="no mesh of b in test and 2 more"):
+        select(shape_set(failing(*lost)), **SIZES, seed=0)
+
+
+def two_sided(i):
+    """Walls with both sides as faces: the winding number is 0 everywhere."""
+    mesh = tetrahedron(i)
+    return Mesh(mesh.vertices, np.vstack([FACES[:4], FACES[:4, ::-1]]))
+
+
+def test_a_mesh_that_encloses_nothing_is_skipped(select):
+    first, *_ = select(shape_set(), **SIZES, seed=0).object_ids
+    for by in (two_sided, lambda i: Mesh(tetrahedron(i).vertices, FACES[:1])):
+        (reason,) = select(shape_set(failing(first, by=by)), **SIZES, seed=0).skipped
+        assert reason.startswith(f"{first}.off: no inside: none of 512 points")
 
 
 def test_a_split_that_nothing_is_asked_of_may_be_empty(select):

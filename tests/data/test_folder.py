@@ -204,3 +204,14 @@ def test_a_folder_can_be_a_study(tmp_path):
     assert image_signals(objects.images).values.shape == (16, 15, 3)
     with pytest.raises(ValueError, match="class 0: 10 asked, 8 there"):
         select_objects(images, train=16, val=4, test=4, seed=0)
+
+
+def test_a_linked_class_is_listed_and_noticed(tmp_path):
+    (tmp_path / "set").mkdir()
+    many(tmp_path / "real", n=2)
+    (tmp_path / "set/cat").symlink_to(tmp_path / "real/cat")
+    before = folder_state(tmp_path / "set")
+    write(tmp_path / "real", "cat/99.png", size=(9, 9))
+    assert folder_state(tmp_path / "set") != before
+    (tmp_path / "set/cat/again").symlink_to(tmp_path / "set")  # leads back
+    folder_state(tmp_path / "set")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from weightspace.data.shapes.group_split import group_split
+from weightspace.data.shapes.group_split import group_split, joined
 
 rng = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], [200, 60, 100])
@@ -63,3 +63,10 @@ def test_other_classes_change_nothing():
         LABELS[LABELS == 1], [g for g, c in zip(GROUPS, LABELS, strict=True) if c == 1]
     )
     np.testing.assert_array_equal(group_split(LABELS, GROUPS)[LABELS == 1], alone)
+
+
+def test_groups_that_pairs_connect_become_one():
+    groups = ["d", "a", "b", "c", "a", "e"]
+    pairs = np.array([[0, 2], [3, 2]])  # d - b - c
+    assert joined(groups, pairs) == ["b", "a", "b", "b", "a", "e"]
+    assert joined(groups, pairs[:0]) == groups

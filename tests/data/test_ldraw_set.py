@@ -102,8 +102,20 @@ def test_the_variants_of_a_mould_share_a_split(library):
     assert all(len(names) == 1 for names in splits.values())
     for label in (0, 1):
         mine = found.official_split[found.labels == label]
-        assert (mine == "train").mean() == pytest.approx(0.7, abs=0.1)
-        assert (mine == "test").mean() == pytest.approx(0.2, abs=0.1)
+        assert (mine == "train").mean() == pytest.approx(0.7, abs=0.25)
+        assert (mine == "test").mean() == pytest.approx(0.2, abs=0.2)
+
+
+def test_what_looks_alike_when_it_is_turned_shares_a_split(library):
+    found = load_ldraw(library, CLASSES)
+    splits = dict(zip(found.titles, found.official_split.tolist(), strict=True))
+    place = {name: i % 30 for i, name in enumerate(parts())}
+    for label in (0, 1):
+        mine = [t for t, c in zip(found.titles, found.labels, strict=True) if c == label]
+        by_sides = {sides_of(place[title.removesuffix(".dat")]): title for title in mine}
+        turned = [(t, by_sides.get((x, z, y))) for (x, y, z), t in by_sides.items()]
+        assert sum(other is not None for _, other in turned) > 10
+        assert all(splits[t] == splits[other] for t, other in turned if other)
 
 
 def test_the_number_of_a_part_does_not_depend_on_the_others(library, tmp_path):

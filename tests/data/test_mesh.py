@@ -6,7 +6,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weightspace.data.shapes.mesh import Mesh, MeshError, checked, normalised
+from weightspace.data.shapes.mesh import Mesh, MeshError, checked, normalised, outward
 
 TETRAHEDRON = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
 
@@ -193,3 +193,19 @@ def test_closed_says_what_trimesh_says():
         assert not Mesh(whole.vertices, whole.faces[1:]).closed  # a hole
         third = np.vstack([whole.faces, whole.faces[:1]])  # face at some edges
         assert not Mesh(whole.vertices, third).closed
+
+
+def test_closed_takes_vertices_at_one_place_for_one():
+    solid = trimesh.creation.icosphere(1)
+    apart = np.array(solid.triangles).reshape(-1, 3)  # as in an STL file
+    assert Mesh(apart, np.arange(len(apart)).reshape(-1, 3)).closed
+
+
+def test_outward_turns_closed_meshes_alone():
+    solid = trimesh.creation.box()
+    whole = Mesh(np.array(solid.vertices) + 5, np.array(solid.faces))
+    turned = Mesh(whole.vertices, whole.faces[:, ::-1].copy())
+    np.testing.assert_array_equal(outward(whole).faces, whole.faces)
+    np.testing.assert_array_equal(outward(turned).faces, whole.faces)
+    lid_off = Mesh(turned.vertices, turned.faces[2:])
+    np.testing.assert_array_equal(outward(lid_off).faces, lid_off.faces)

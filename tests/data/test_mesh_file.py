@@ -223,6 +223,16 @@ BAD = {
         FILES["ply binary"]().replace(b"vertex 4", b"vertex 99999999999999"),
         "truncated or damaged",
     ),
+    "ply one index of a face": (
+        "ply",
+        FILES["ply text"]().replace(b"list uchar int", b"int"),
+        "wrong header: cannot read the property vertex_ind.*, which is no list",
+    ),
+    "ply list for a coordinate": (
+        "ply",
+        FILES["ply text"]().replace(b"property float x", b"property list uchar float x"),
+        "wrong header: cannot read the property x, which is a list",
+    ),
     "ply outside": (
         "ply",
         FILES["ply text"]().replace(b"3 0 2 1", b"3 0 2 4"),

@@ -6,8 +6,8 @@ import pytest
 from weightspace.data.sharding import shard_rows
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 7, 100, 6001])
-@pytest.mark.parametrize("n_shards", [1, 2, 3, 7, 48, 8000])
+@pytest.mark.parametrize("n", [48, 100, 6001])
+@pytest.mark.parametrize("n_shards", [1, 2, 3, 7, 48])
 def test_shards_are_near_equal_parts_in_order(n, n_shards):
     parts = [shard_rows(n, shard, n_shards) for shard in range(n_shards)]
     np.testing.assert_array_equal(np.concatenate(parts), np.arange(n))
@@ -26,3 +26,9 @@ def test_no_shard_is_larger_than_asked(size):
 def test_a_shard_that_is_not_there_is_refused(shard):
     with pytest.raises(ValueError, match=f"shard is {shard}; 4 shards are numbered 0 to 3"):
         shard_rows(100, shard, 4)
+
+
+def test_more_shards_than_objects_are_refused():
+    assert shard_rows(3, 2, 3).tolist() == [2]
+    with pytest.raises(ValueError, match=r"2 objects cannot fill 3 shards .* fit\.shard_size"):
+        shard_rows(2, 0, 3)

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from weightspace.data import sources
-from weightspace.data.checksums import DataFile
+from weightspace.data.checksums import DataFile, is_whole
 from weightspace.data.sources import FetchError, fetch
 from weightspace.data.web import FileAtUrl, GzipAtUrl
 
@@ -164,3 +164,9 @@ def test_a_file_without_a_digest_is_kept_if_it_passes_its_check(server, use, mon
 
 def test_every_dataset_has_files_and_sources():
     assert set(sources.SOURCES) == {*sources.FILES, *sources.SHAPE_FILES}
+
+
+def test_a_file_without_digest_has_a_largest_size(tmp_path):
+    (tmp_path / "one").write_bytes(b"12345")
+    assert is_whole(tmp_path / "one", DataFile("one", None, 5))
+    assert not is_whole(tmp_path / "one", DataFile("one", None, 4))

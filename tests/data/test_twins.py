@@ -6,7 +6,7 @@ import trimesh
 
 from laws import assert_no_global_randomness
 from weightspace.data.shapes.mesh import Mesh, normalised
-from weightspace.data.shapes.twins import surface_distance, without_twins
+from weightspace.data.shapes.twins import lookalikes, surface_distance, without_twins
 
 
 def mesh_of(shape):
@@ -131,3 +131,21 @@ def test_the_distance_is_symmetric_and_zero_of_a_shape_itself():
 
 def test_the_choice_draws_from_no_global_generator():
     assert_no_global_randomness(lambda: np.array(kept([*SHAPES.values(), SHAPES["ball"]])))
+
+
+def test_a_mirrored_or_turned_one_looks_alike_and_is_no_twin():
+    corner = mesh_of(
+        trimesh.util.concatenate(
+            [
+                trimesh.creation.box(bounds=[[0, 0, 0], [1, 0.3, 0.2]]),
+                trimesh.creation.box(bounds=[[0, 0, 0], [0.3, 0.8, 0.5]]),
+            ]
+        )
+    )
+    mirrored = Mesh(corner.vertices * [-1, 1, 1], corner.faces[:, ::-1].copy())
+    turned = Mesh(corner.vertices[:, [1, 2, 0]].copy(), corner.faces)
+    meshes = [normalised(m) for m in (corner, mirrored, SHAPES["ball"], turned)]
+    assert kept(meshes) == [0, 1, 2, 3]
+    assert lookalikes(meshes, np.zeros(4)).tolist() == [[1, 0], [3, 0], [3, 1]]
+    assert lookalikes(meshes, np.array([0, 1, 0, 1])).tolist() == [[3, 1]]
+    assert lookalikes([None, *meshes[:1]], np.zeros(2)).shape == (0, 2)

@@ -1,5 +1,6 @@
 """The oracle itself, against torch's own Adam and against fits done one by one."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from weightspace.siren import init_siren, siren
 from weightspace.weights import Weights
 
 LAYOUT = (2, 5, 4, 3)
-SETTINGS = {"lr": 2e-3, "betas": (0.9, 0.99), "eps": 1e-6}
+ADAM = {"betas": (0.9, 0.99), "eps": 1e-6}
+SETTINGS = {"lr": 2e-3, **ADAM}
 SIREN = {"omega_0": 30.0, "output_offset": 0.5}
 ALL = {"points_per_step": 30, "target_mse": None, "threads": None}
 
@@ -51,7 +53,8 @@ def test_adam_step_is_that_of_torch():
 
 def test_a_batch_is_that_many_independent_fits():
     signals, coords, init = problem(batch=4)
-    fitted, taken = fit_reference(signals, coords, init=init, **SIREN, steps=20, **SETTINGS, **ALL)
+    rates = np.full(20, SETTINGS["lr"])
+    fitted, taken = fit_reference(signals, coords, init=init, **SIREN, rates=rates, **ADAM, **ALL)
     assert taken.tolist() == [20] * 4
     for n in range(4):
         one = slice(n, n + 1)
@@ -63,7 +66,13 @@ def test_fitting_does_not_touch_its_arguments():
     signals, coords, init = problem(batch=2, dtype=torch.float32)
     before = [x.clone() for x in (signals, coords, *init)]
     fit_reference(
-        signals, coords, init=init, **SIREN, steps=3, **SETTINGS, **ALL | {"target_mse": 1e-9}
+        signals,
+        coords,
+        init=init,
+        rates=np.full(3, 0.002),
+        **SIREN,
+        **ADAM,
+        **ALL | {"target_mse": 1e-9},
     )
     for x, y in zip((signals, coords, *init), before, strict=True):
         assert torch.equal(x, y) and not x.requires_grad

@@ -164,3 +164,14 @@ def test_the_legend_says_what_is_drawn_and_fits_the_page(runs):
     assert all(box.y0 >= axes.get_tightbbox().y1 - 1 for axes in figure.axes)
     pictures = gap_figure(runs[runs["dataset"] == "fashion_mnist"])
     assert legend(pictures) == [*always, "chance"]
+
+
+def test_the_raw_model_had_the_same_objects_and_budget(make_files):
+    cells = [("none", 1)]
+    files = make_files(models=("dws", "pixel_cnn"), cells=cells, objects=100)
+    runs = collect_runs((files + make_files(models=("dws", "pixel_cnn"), cells=cells)).metrics)
+    points = gap_points(runs)
+    for objects, own in points.groupby("objects"):
+        mean = own.set_index("model")["test_accuracy"]
+        behind = own.set_index("model")["behind"]
+        assert behind["dws"] == pytest.approx(mean["pixel_cnn"] - mean["dws"]), objects

@@ -21,7 +21,10 @@ rule fit_shard:
     resources:
         mem_mb=lambda wildcards: (
             2000
-            + CONFIG.dataset_mb(wildcards.dataset)
+            + (
+                CONFIG.dataset_mb(wildcards.dataset)
+                + 4 * CONFIG.points_mb(wildcards.dataset)  # copies for retries and in tiles
+            )
             // CONFIG.n_shards(wildcards.dataset)
         ),
         gpu=int(CONFIG.fit.device == "cuda"),

@@ -8,6 +8,7 @@ from weightspace.data.shapes.points import write_points
 from weightspace.data.shapes.sampled_shapes import sample_shapes
 from weightspace.data.sharding import shard_rows
 from weightspace.data.study_objects import read_study_objects
+from weightspace.device import use_threads
 from weightspace.job import job
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 dataset, shard = snakemake.wildcards["dataset"], int(snakemake.wildcards["shard"])
 with job(f"points of {dataset}, shard {shard}", snakemake.log[0]) as progress:
+    use_threads(snakemake.threads)
     path = Path(snakemake.input[0])
     rows = shard_rows(len(read_study_objects(path)), shard, snakemake.params["n_shards"])
     shapes = read_shapes(path, rows)

@@ -1,6 +1,5 @@
 """Train a model of networks, or of raw data, under one scheme from every seed."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,4 +44,4 @@ with job(cell["cell"], snakemake.log[0]) as progress:
         threads=snakemake.threads,
     )
     for seed, reason in result.failed_seeds.items():
-        print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
+        progress.say(f"seed {seed} has no result: {reason}")

@@ -250,8 +250,17 @@ class Config(Strict):
             return 1 + Path(str(chosen.path)).stat().st_size // 10**6
         widths = [3, *fit.hidden, 3]  # at most 3 inputs and 3 outputs
         parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
-        n_inrs = sum(n * fit.views.fitted()[s] for s, n in chosen.n_objects().items())
-        return 1 + n_inrs * parameters * 4 // 10**6
+        return 1 + self._n_inrs(dataset) * parameters * 4 // 10**6
+
+    def points_mb(self, dataset: str) -> int:
+        """Return about how many MB the points of all fits of a dataset take; 0 of pictures."""
+        points = self.datasets[dataset].points
+        numbers = 4 * points.queries if points else 0  # three coordinates and the signal
+        return self._n_inrs(dataset) * numbers * 4 // 10**6
+
+    def _n_inrs(self, dataset: str) -> int:
+        views = self.fit_of(dataset).views.fitted()
+        return sum(n * views[split] for split, n in self.datasets[dataset].n_objects().items())
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:

@@ -56,6 +56,8 @@ def verify(path: Path, file: DataFile, origin: str) -> None:
 def _fault(path: Path, file: DataFile) -> str | None:
     """How `path` differs from what `file` states; None if it does not."""
     size = path.stat().st_size
+    if file.md5 is None and size > file.size:
+        return f"expected at most {file.size} bytes, got {size} bytes"
     if file.md5 is None:
         return _complaint(path, file)
     if size != file.size:

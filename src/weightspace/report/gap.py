@@ -12,6 +12,8 @@ from weightspace.report.wording import best_updates, identity, improving, interv
 
 __all__ = ["WEIGHTS", "gap_points", "gap_table"]
 
+SHARED = ["study", "dataset", "objects", "budget"]  # by cells that are compared
+
 WEIGHTS = "weights"
 """What models of networks read; the others read the raw data."""
 
@@ -62,7 +64,7 @@ def gap_table(runs: pd.DataFrame) -> Table:
 
 def _behind(runs: pd.DataFrame, row: Mapping[Hashable, Any]) -> Interval:
     """By how much a cell is worse than the best raw model of its dataset."""
-    same = (runs["study"] == row["study"]) & (runs["dataset"] == row["dataset"])
+    same = (runs[SHARED] == [row[key] for key in SHARED]).all(axis=1)
     raw = runs[same & (runs["inputs"] != WEIGHTS)]
     if raw.empty:
         return mean_over_seeds([np.nan])

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from weightspace.data.archive import read_npz, write_npz
-from weightspace.data.shapes.mesh import Mesh, checked, normalised
+from weightspace.data.shapes.distance import require_inside
+from weightspace.data.shapes.mesh import Mesh, checked, normalised, outward
 from weightspace.data.shapes.shape_set import ShapeSet
 from weightspace.data.splits import stratified_split
 from weightspace.data.study_objects import StudyObjects, read_columns_and
@@ -57,8 +58,8 @@ def select_shapes(
 ) -> None:
     """Choose objects of each split, as `stratified_split` does, and write their meshes to a file.
 
-    A mesh that cannot be used is skipped and listed; no other takes its place. One mesh is in
-    memory at a time.
+    A mesh that cannot be used, or that encloses nothing, is skipped and listed; no other takes
+    its place. A closed mesh that is inside out is turned. One mesh is in memory at a time.
 
     Args:
         path: the file, which `read_shapes` reads.
@@ -71,8 +72,8 @@ def select_shapes(
         progress: called with the meshes done and the meshes in total.
 
     Raises:
-        ValueError: if more are asked than there are, or all meshes of a split are bad; then
-            nothing is written.
+        ValueError: if more are asked than there are, or all chosen meshes of a class of a split
+            are bad; then nothing is written.
         UnpackError: if the archive that the meshes lie in is damaged.
     """
     chosen = stratified_split(
@@ -142,7 +143,9 @@ def _selected(
         if progress:
             progress(i + 1, len(positions))
     good = np.isin(np.arange(len(positions)), kept)
-    _refuse_empty_splits(shape_set.name, splits, good, tuple(skipped))
+    names = np.array(shape_set.classes)[shape_set.labels[positions]]
+    parts = np.array([f"{name} in {split}" for name, split in zip(names, splits, strict=True)])
+    _refuse_empty_parts(shape_set.name, parts, good, tuple(skipped))
     facts = StudyObjects(
         dataset=shape_set.name,
         labels=shape_set.labels[positions[good]],
@@ -168,22 +171,26 @@ def _arrays(i: int, mesh: Mesh) -> Iterator[tuple[str, np.ndarray]]:
 def _usable(shape_set: ShapeSet, position: int) -> Mesh | str:
     """The mesh of an entry, checked and normalised, or what is wrong with it."""
     try:
-        mesh = normalised(checked(shape_set.load(position)))
+        mesh = normalised(outward(checked(shape_set.load(position))))
         # In the precision of the file, so that what is written comes back as it was.
-        return checked(Mesh(mesh.vertices.astype(np.float32).astype(np.float64), mesh.faces))
+        mesh = checked(Mesh(mesh.vertices.astype(np.float32).astype(np.float64), mesh.faces))
+        require_inside(mesh)
+        return mesh
     except UnpackError:  # not this mesh but the archive is bad
         raise
     except ValueError as error:
         return f"{shape_set.titles[position]}: {error}"
 
 
-def _refuse_empty_splits(
-    name: str, splits: np.ndarray, good: np.ndarray, skipped: tuple[str, ...]
+def _refuse_empty_parts(
+    name: str, parts: np.ndarray, good: np.ndarray, skipped: tuple[str, ...]
 ) -> None:
-    """Refuse a split that objects were asked of and none is left of."""
-    if empty := sorted(set(splits) - set(splits[good])):
+    """Refuse a class of a split that objects were asked of and none is left of."""
+    if empty := sorted(set(parts) - set(parts[good])):
+        others = f" and {len(empty) - 1} more classes of splits" if len(empty) > 1 else ""
         more = f"\n  and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
         raise ValueError(
-            f"no mesh of the {' and the '.join(empty)} split of {name} can be used; mend them or "
-            "choose other ones:" + "".join(f"\n  {reason}" for reason in skipped[:_SHOWN]) + more
+            f"no mesh of {empty[0]}{others} of {name} can be used; mend them or choose other ones:"
+            + "".join(f"\n  {reason}" for reason in skipped[:_SHOWN])
+            + more
         )

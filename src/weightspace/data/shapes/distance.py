@@ -2,10 +2,12 @@
 
 import igl
 import numpy as np
+import torch
 
 from weightspace.data.shapes.mesh import Mesh, MeshError
+from weightspace.data.shapes.sampling import sample_queries
 
-__all__ = ["Surface", "inside", "signed_distance"]
+__all__ = ["Surface", "inside", "require_inside", "signed_distance"]
 
 _DOUBT = 0.05  # five times the largest error seen of the fast winding number; see `inside`
 
@@ -101,6 +103,23 @@ def inside(mesh: Mesh, points: np.ndarray) -> np.ndarray:
     if doubtful.any():
         winding[doubtful] = igl.winding_number(mesh.vertices, mesh.faces, points[doubtful])
     return winding > 0.5
+
+
+def require_inside(mesh: Mesh) -> None:
+    """Refuse a mesh that encloses nothing, such as a sheet, or walls with both sides as faces.
+
+    Tested at random points near the surface, always the same ones.
+
+    Raises:
+        MeshError: "no inside" if the mesh has none.
+    """
+    generator = torch.Generator().manual_seed(0)
+    near = sample_queries(mesh, 512, near=1.0, spread=0.03, generator=generator)
+    if not inside(mesh, near).any():
+        raise MeshError(
+            f"no inside: none of {len(near)} points near the surface has a winding number above "
+            "1/2; its faces are turned inwards, or it encloses nothing"
+        )
 
 
 def _require_faces(mesh: Mesh) -> None:

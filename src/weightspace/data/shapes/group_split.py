@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-__all__ = ["group_split"]
+__all__ = ["group_split", "joined"]
 
 # Where the shares of the splits end, in the order of the hashes.
 _ENDS = {"train": 0.7, "val": 0.8, "test": 1.0}
@@ -37,6 +39,24 @@ def group_split(labels: np.ndarray, groups: Sequence[str]) -> np.ndarray:
             split[group] = next(name for name, end in _ENDS.items() if middle < end)
             before += sizes[group]
     return np.array([split[group] for group in groups])
+
+
+def joined(groups: Sequence[str], pairs: np.ndarray) -> list[str]:
+    """Make one group of the groups that pairs of objects connect.
+
+    Args:
+        groups: the name of the group of each object, n of them.
+        pairs: the indices of two objects each, `(pairs, 2)`.
+
+    Returns:
+        The name of the group of each object: the first, in order of names, of those joined.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    edges = index[pairs].reshape(-1, 2)
+    links = coo_array((np.ones(len(edges)), edges.T), shape=(len(names), len(names)))
+    _, component = connected_components(links, directed=False)
+    first = [names[component == k][0] for k in range(component.max(initial=-1) + 1)]
+    return [str(first[component[i]]) for i in index]
 
 
 def _classes(labels: np.ndarray, groups: Sequence[str]) -> dict[str, int]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from weightspace.data.shapes.group_split import group_split
+from weightspace.data.shapes.group_split import group_split, joined
 from weightspace.data.shapes.ldraw_catalogue import Part, list_parts
 from weightspace.data.shapes.ldraw_library import LDrawError, Library, open_library
 from weightspace.data.shapes.ldraw_part import read_part
 from weightspace.data.shapes.mesh import Mesh, MeshError, checked, normalised
 from weightspace.data.shapes.shape_set import ShapeSet
-from weightspace.data.shapes.twins import without_twins
+from weightspace.data.shapes.twins import lookalikes, without_twins
 
 __all__ = ["load_ldraw"]
 
@@ -25,9 +25,9 @@ def load_ldraw(directory: Path, classes: Sequence[str]) -> ShapeSet:
     """List the parts of some categories of the LDraw library; they are read when asked for.
 
     The parts are those of `list_parts`, without what looks like an earlier one of its class
-    (`without_twins`). The splits keep the variants of one mould together (`group_split`). The
-    object_id of a part is a hash of its file name, so that it does not depend on which other
-    parts the library has.
+    (`without_twins`). The splits keep together the variants of one mould, and what looks alike
+    once it is turned or mirrored (`lookalikes`, `group_split`). The object_id of a part is a hash
+    of its file name, so that it does not depend on which other parts the library has.
 
     Args:
         directory: where `weightspace.data.sources.fetch` put the library, or the folder of an
@@ -47,8 +47,10 @@ def load_ldraw(directory: Path, classes: Sequence[str]) -> ShapeSet:
     if lacking := set(classes) - {part.category for part in parts}:
         raise LDrawError(f"{library.place} has no parts of {', '.join(sorted(lacking))}")
     labels = np.array([classes.index(part.category) for part in parts])
-    kept = without_twins([_in_unit_ball(library, part) for part in parts], labels)
+    meshes = [_in_unit_ball(library, part) for part in parts]
+    kept = without_twins(meshes, labels)
     parts, labels = [parts[i] for i in kept], labels[kept]
+    groups = joined([part.group for part in parts], lookalikes([meshes[i] for i in kept], labels))
 
     def load(i: int) -> Mesh:
         return read_part(library, f"parts/{parts[i].file}")
@@ -57,7 +59,7 @@ def load_ldraw(directory: Path, classes: Sequence[str]) -> ShapeSet:
         name=f"ldraw{len(classes)}",
         labels=labels,
         object_ids=np.array([_object_id(part.file) for part in parts]),
-        official_split=group_split(labels, [part.group for part in parts]),
+        official_split=group_split(labels, groups),
         classes=tuple(classes),
         titles=tuple(part.file for part in parts),
         load=load,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Mesh", "MeshError", "checked", "normalised"]
+__all__ = ["Mesh", "MeshError", "checked", "normalised", "outward"]
 
 _FLAT = 1e-12  # a face whose height is this share of its longest edge has no area
 
@@ -44,8 +44,13 @@ class Mesh:
 
     @property
     def closed(self) -> bool:
-        """Whether every edge belongs to exactly two faces: the mesh is watertight."""
-        edges = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        """Whether every edge belongs to exactly two faces: the mesh is watertight.
+
+        Vertices at one place are one, as in an STL file, which repeats them for every face.
+        """
+        _, places = np.unique(self.vertices, axis=0, return_inverse=True)
+        edges = places.reshape(-1)[self.faces][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        edges = np.sort(edges, axis=1)
         _, counts = np.unique(edges, axis=0, return_counts=True)
         return bool((counts == 2).all())
 
@@ -75,6 +80,13 @@ def checked(mesh: Mesh) -> Mesh:
         raise MeshError(f"no area: all of the {n_faces} faces are degenerate")
     used, faces = np.unique(kept, return_inverse=True)
     return Mesh(mesh.vertices[used], faces.reshape(-1, 3).astype(np.int64))
+
+
+def outward(mesh: Mesh) -> Mesh:
+    """Turn the faces of a closed mesh that are clockwise from outside; others stay as they are."""
+    a, b, c = (mesh.triangles - mesh.vertices.mean(0)).transpose(1, 0, 2)
+    inside_out = mesh.closed and (a * np.cross(b, c)).sum() < 0  # six times the volume
+    return Mesh(mesh.vertices, mesh.faces[:, ::-1].copy()) if inside_out else mesh
 
 
 def normalised(mesh: Mesh) -> Mesh:

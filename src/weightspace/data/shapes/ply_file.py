@@ -88,6 +88,10 @@ def _header(text: str) -> tuple[str, list[_Element]]:
                 raise ValueError(repr(line))
     if order is None:
         raise ValueError("the line format")
+    for p in (p for element in elements for p in element.properties):
+        counts = p.name in ("vertex_indices", "vertex_index")
+        if counts != (p.size is not None) and p.name in (*"xyz", "vertex_indices", "vertex_index"):
+            raise ValueError(f"the property {p.name}, which is {'no' if counts else 'a'} list")
     return order, elements
 
 

@@ -34,7 +34,7 @@ def sample_shapes(
         surface: the number of surface points of each object.
         near: the share of queries near the surface.
         spread: the standard deviation of their offset from it.
-        seed: the study's seed.
+        seed: of the points; a study takes that of the choice of its objects.
         progress: called with the number of objects done and in all.
 
     Returns:

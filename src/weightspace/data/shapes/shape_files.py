@@ -15,8 +15,10 @@ __all__ = ["SHAPE_FILES"]
 
 
 def _check_zip(path: Path) -> None:
-    """Refuse a file that is no zip archive, cut off or unsafe."""
-    ZipFolder(path)
+    """Refuse a file that is no zip archive, cut off, damaged or unsafe."""
+    folder = ZipFolder(path)
+    for name in folder.names:  # each is compared with its checksum
+        folder.read(name)
 
 
 SHAPE_FILES: dict[str, tuple[DataFile, ...]] = {

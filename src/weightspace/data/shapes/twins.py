@@ -1,6 +1,7 @@
 """Shapes that look the same: which of a set to keep."""
 
 from collections.abc import Sequence
+from itertools import permutations, product
 
 import numpy as np
 import torch
@@ -9,11 +10,21 @@ from weightspace.data.shapes.distance import Surface
 from weightspace.data.shapes.mesh import Mesh
 from weightspace.data.shapes.sampling import sample_surface
 
-__all__ = ["surface_distance", "without_twins"]
+__all__ = ["lookalikes", "surface_distance", "without_twins"]
 
 _SAME = 0.015  # mean distance of the surfaces of twins, in radii of the unit ball
 _POINTS = 256  # on each surface
 _EXTENT = 0.15  # twins have bounding boxes that differ by less, in every direction
+# Positions are compared at few points first: (points, the mean distance up to which to go on).
+_STAGES = ((6, 3 * _SAME), (40, 2 * _SAME))
+# The 48 positions of a cube: turned by right angles, and mirrored.
+_POSITIONS = np.array(
+    [
+        np.diag(signs) @ np.eye(3)[list(order)]
+        for order in permutations(range(3))
+        for signs in product((1.0, -1.0), repeat=3)
+    ]
+)
 
 
 class _Shape:
@@ -28,6 +39,22 @@ class _Shape:
         """Whether two surfaces are those of twins."""
         differs = float(abs(self.extent - other.extent).max())
         return differs < _EXTENT and self.distance(other) <= _SAME
+
+    def alike_somehow(self, other: "_Shape") -> bool:
+        """Whether one turned by right angles, perhaps mirrored, is a twin of the other."""
+        if abs(np.sort(self.extent) - np.sort(other.extent)).max() >= _EXTENT:
+            return False
+        positions = _POSITIONS
+        for n, most in _STAGES:
+            placed = (self.points[:n] @ positions).reshape(-1, 3)
+            apart = other.surface.distance(placed).reshape(len(positions), n).mean(1)
+            positions = positions[apart <= most]
+        for position in positions:
+            there = other.surface.distance(self.points @ position).mean()
+            back = self.surface.distance(other.points @ position.T).mean()
+            if (there + back) / 2 <= _SAME:
+                return True
+        return False
 
     def distance(self, other: "_Shape") -> float:
         """The mean distance of the points on each from the other."""
@@ -59,6 +86,28 @@ def without_twins(meshes: Sequence[Mesh | None], labels: np.ndarray) -> np.ndarr
             surfaces[label].append(surface)
         kept.append(i)
     return np.array(kept, dtype=np.int64)
+
+
+def lookalikes(meshes: Sequence[Mesh | None], labels: np.ndarray) -> np.ndarray:
+    """Find what would be twins if one of the two were turned by right angles or mirrored.
+
+    Such as the left and the right half of a pair.
+
+    Args:
+        meshes: each in the unit ball; None for one that cannot be compared.
+        labels: the class of each, `(n,)`; only meshes of one class are compared.
+
+    Returns:
+        The pairs (i, j) with i > j, int64, `(pairs, 2)`.
+    """
+    shapes = [None if mesh is None else _Shape(mesh) for mesh in meshes]
+    pairs = [
+        (i, j)
+        for i, shape in enumerate(shapes)
+        for j, other in enumerate(shapes[:i])
+        if labels[i] == labels[j] and shape and other and shape.alike_somehow(other)
+    ]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 def surface_distance(a: Mesh, b: Mesh) -> float:
