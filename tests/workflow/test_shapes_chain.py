@@ -52,13 +52,6 @@ CONFIG = {
             {"datasets": ["fashion_mnist"], "models": ["pixel_cnn"], "schemes": ["none"]},
         ],
         "views": [],
-        "schemes": ["none"],
-            },
-            {"datasets": ["fashion_mnist"], "models": ["pixel_cnn"], "schemes": ["none"]},
-        ],
-        "views": [
-            {"datasets": ["solids"], "models": ["dws"], "schemes": ["none"], "views": [1, 2]}
-        ],
         "schemes": [
             {
                 "datasets": ["solids"],
@@ -113,7 +106,6 @@ def test_every_result_is_there(finished):
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     html = (results / "report.html").read_text()
     assert all(f"{name}.png" in html for name in FIGURES)
-    assert "midpoints" not in html  # there are no pictures of shapes between two
 
 
 def test_a_bad_mesh_is_skipped_with_its_reason_and_the_others_are_used(finished):

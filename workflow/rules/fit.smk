@@ -23,7 +23,10 @@ rule fit_shard:
             2000
             + (
                 CONFIG.dataset_mb(wildcards.dataset)
-                + 4 * CONFIG.points_mb(wildcards.dataset)  # copies for retries and in tiles
+                + 4
+                * CONFIG.points_mb(
+                    wildcards.dataset
+                )  # copies for retries and in tiles
             )
             // CONFIG.n_shards(wildcards.dataset)
         ),
