@@ -52,21 +52,25 @@ class Progress:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._started = self._last = monotonic()
+        self._last = monotonic()
+        self._first: tuple[int, float] | None = None  # what was done at the first call, and when
 
     def __call__(self, done: int, total: int) -> None:
         """Log the progress at most every few seconds; the end has a line of its own, from `job`."""
         now = monotonic()
+        if self._first is None:  # what a job does before it counts says nothing of its rate
+            self._first = (done, now)
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            self._logger.info(progress_line(done, total, now - self._started))
+            before, since = self._first
+            self._logger.info(progress_line(done, total, done - before, now - since))
 
     def say(self, text: str) -> None:
         """Log a line."""
         self._logger.info(text)
 
 
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """Say how much is done and how long the rest will take at the same rate."""
-    left = f", {seconds * (total - done) / done:.0f} s left" if done else ""
+def progress_line(done: int, total: int, counted: int, seconds: float) -> str:
+    """Say how much is done, and how long the rest will take if `counted` took so many seconds."""
+    left = f", {seconds * (total - done) / counted:.0f} s left" if counted > 0 else ""
     return f"{done}/{total} ({100 * done / max(total, 1):.0f} %){left}"

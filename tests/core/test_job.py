@@ -14,8 +14,21 @@ def test_progress_goes_to_the_terminal_and_to_the_log(tmp_path, capsys, monkeypa
 
 
 def test_the_time_left_follows_from_the_rate():
-    assert progress_line(5, 20, 10.0) == "5/20 (25 %), 30 s left"
-    assert progress_line(0, 20, 10.0) == "0/20 (0 %)"
+    assert progress_line(5, 20, 5, 10.0) == "5/20 (25 %), 30 s left"
+    assert progress_line(5, 20, 4, 10.0) == "5/20 (25 %), 38 s left"
+    assert progress_line(0, 20, 0, 10.0) == "0/20 (0 %)"
+
+
+def test_what_comes_before_the_first_count_does_not_slow_the_rate(tmp_path, monkeypatch):
+    times = iter([0.0, 0.0, 100.0, 102.0, 110.0, 110.0])  # the job begins; counts; it ends
+    monkeypatch.setattr(module, "monotonic", lambda: next(times))
+    with job("objects", tmp_path / "x.log") as progress:
+        progress(1, 21)
+        progress(2, 21)
+        progress(6, 21)
+    lines = (tmp_path / "x.log").read_text().splitlines()
+    assert lines[0] == "objects: 1/21 (5 %)"
+    assert lines[1] == "objects: 6/21 (29 %), 30 s left"
 
 
 def test_a_clear_error_ends_the_job_without_a_traceback_on_the_terminal(tmp_path, capsys):
