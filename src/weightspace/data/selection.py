@@ -2,11 +2,9 @@
 
 from typing import Literal
 
-import numpy as np
-
 from weightspace.data.image_set import ImageSet
 from weightspace.data.objects import Objects
-from weightspace.data.splits import stratified_split
+from weightspace.data.splits import in_order, stratified_split
 
 __all__ = ["select_objects"]
 
@@ -45,10 +43,7 @@ def select_objects(
         seed=seed,
         balance=balance,
     )
-    positions = np.concatenate(list(chosen.values()))
-    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
-    order = np.argsort(image_set.object_ids[positions])
-    positions, splits = positions[order], splits[order]
+    positions, splits = in_order(chosen, image_set.object_ids)
     return Objects(
         dataset=image_set.name,
         images=image_set.images[positions],

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["stratified_split"]
+__all__ = ["in_order", "stratified_split"]
 
 _OFFICIAL = ("train", "test", "val")  # the order is part of the seeds
 
@@ -102,6 +102,24 @@ def _by_rank(classes: list[np.ndarray]) -> np.ndarray:
     """All positions; every part from the front or the back has the classes in proportion."""
     ranks = [(np.arange(len(positions)) + 0.5) / len(positions) for positions in classes]
     return np.concatenate(classes)[np.argsort(np.concatenate(ranks), kind="stable")]
+
+
+def in_order(
+    chosen: dict[str, np.ndarray], object_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put what `stratified_split` chose into one list, sorted by object_id.
+
+    Args:
+        chosen: the positions of each split.
+        object_ids: of all objects, `(n,)`.
+
+    Returns:
+        The positions, and the split of each.
+    """
+    positions = np.concatenate(list(chosen.values()))
+    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
+    order = np.argsort(object_ids[positions])
+    return positions[order], splits[order]
 
 
 def _check_arguments(

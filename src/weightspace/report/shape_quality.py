@@ -64,13 +64,14 @@ def measure_shapes(
         raise ReportError(f"{inr_path} has networks of other objects than {shapes_path}")
     rows = [places[object_id] for object_id in first["object_id"]]
     chosen = _chosen(first.assign(closed=_closed(shapes_path, rows)), objects)
-    inrs = read_inrs(inr_path, chosen.to_numpy())
+    inrs = read_inrs(inr_path, chosen.index.to_numpy())
     siren = {"omega_0": inrs.header.omega_0, "output_offset": inrs.header.output_offset}
+    shapes = read_shapes(
+        Path(shapes_path), [places[object_id] for object_id in chosen["object_id"]]
+    )
     found = []
-    for i, entry in enumerate(entries.loc[chosen].to_dict("records")):
-        object_id, w = int(entry["object_id"]), inrs.weights[i : i + 1]
-        shape = read_shapes(Path(shapes_path), [places[object_id]])
-        (mesh,) = shape.meshes
+    for i, entry in enumerate(chosen.to_dict("records")):
+        object_id, mesh, w = int(entry["object_id"]), shapes.meshes[i], inrs.weights[i : i + 1]
         generator = stream(0, "shape quality", object_id)
         surface = level_set(w, **siren, resolution=RESOLUTION)
         overlap = iou(w, mesh, **siren, points=POINTS, generator=generator)
@@ -78,9 +79,9 @@ def measure_shapes(
         if surface is not None:
             apart = chamfer(mesh, surface, points=ON_SURFACE, generator=generator)
         found.append(
-            {"object_id": object_id, "class": shape.classes[shape.labels[0]]}
-            | {"split": entry["split"], "title": shape.titles[0]}
-            | {"faces": len(mesh.faces), "closed": mesh.closed, "psnr": entry["psnr"]}
+            {"object_id": object_id, "class": shapes.classes[shapes.labels[i]]}
+            | {"split": entry["split"], "title": shapes.titles[i]}
+            | {"faces": len(mesh.faces), "closed": entry["closed"], "psnr": entry["psnr"]}
             | {"iou": overlap.item(), "surface": surface is not None, "chamfer": apart}
         )
         if progress is not None:
@@ -100,13 +101,13 @@ def _closed(path: str | Path, rows: list[int]) -> list[bool]:
     return [mesh.closed for part in parts for mesh in read_shapes(Path(path), part).meshes]
 
 
-def _chosen(first: pd.DataFrame, objects: int) -> pd.Index:
+def _chosen(first: pd.DataFrame, objects: int) -> pd.DataFrame:
     """The entries to measure; half of them closed, the classes in turn."""
     turn = first.groupby(["closed", "label"]).cumcount()
     ranked = first.assign(turn=turn).sort_values(["turn", "label"])
-    closed, others = ranked.index[ranked["closed"]], ranked.index[~ranked["closed"]]
+    closed, others = ranked[ranked["closed"]], ranked[~ranked["closed"]]
     n = min(len(closed), max(objects // 2, objects - len(others)))
-    return closed[:n].append(others[: objects - n])
+    return pd.concat([closed[:n], others[: objects - n]])
 
 
 def shape_quality_table(measured: pd.DataFrame) -> Table:

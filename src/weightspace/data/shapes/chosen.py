@@ -11,7 +11,7 @@ from weightspace.data.archive import read_npz, write_npz
 from weightspace.data.shapes.distance import require_inside
 from weightspace.data.shapes.mesh import Mesh, checked, normalised, outward
 from weightspace.data.shapes.shape_set import ShapeSet
-from weightspace.data.splits import stratified_split
+from weightspace.data.splits import in_order, stratified_split
 from weightspace.data.study_objects import StudyObjects, read_columns_and
 from weightspace.data.unpack import UnpackError
 
@@ -85,10 +85,8 @@ def select_shapes(
         seed=seed,
         balance=balance,
     )
-    positions = np.concatenate(list(chosen.values()))
-    splits = np.repeat(list(chosen), [len(p) for p in chosen.values()])
-    order = np.argsort(shape_set.object_ids[positions])
-    write_npz(Path(path), _selected(shape_set, positions[order], splits[order], progress))
+    positions, splits = in_order(chosen, shape_set.object_ids)
+    write_npz(Path(path), _selected(shape_set, positions, splits, progress))
 
 
 def write_shapes(path: Path, shapes: ShapeObjects) -> None:
