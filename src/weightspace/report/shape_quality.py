@@ -11,6 +11,7 @@ from weightspace.data.study_objects import read_study_objects
 from weightspace.fit.shape_quality import chamfer, iou, level_set
 from weightspace.report.collect import ReportError
 from weightspace.report.tables import Table
+from weightspace.report.wording import number
 from weightspace.rng import stream
 from weightspace.store import read_columns, read_inrs
 
@@ -129,17 +130,13 @@ def shape_quality_table(measured: pd.DataFrame) -> Table:
             "class": name,
             "meshes": word,
             "objects": f"{len(own):,}",
-            "mean IoU": _text(own["iou"].mean(), 3),
-            "median IoU": _text(own["iou"].median(), 3),
-            "5 % quantile": _text(float(own["iou"].quantile(0.05)), 3),
-            "mean Chamfer": _text(own["chamfer"].mean(), 4),
+            "mean IoU": number(own["iou"].mean(), 3),
+            "median IoU": number(own["iou"].median(), 3),
+            "5 % quantile": number(float(own["iou"].quantile(0.05)), 3),
+            "mean Chamfer": number(own["chamfer"].mean(), 4),
             "no surface": f"{(~own['surface']).sum():,}",
         }
         for name, word, own in parts
         if len(own)
     )
     return Table(measured, words, NOTE)
-
-
-def _text(value: float, digits: int) -> str:
-    return "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -15,6 +15,7 @@ __all__ = [
     "identity",
     "improving",
     "intervals",
+    "number",
 ]
 
 NAMES = ["study", "dataset"]
@@ -74,6 +75,11 @@ def accuracy(mean: float, half: float) -> str:
 def difference(mean: float, half: float) -> str:
     """A difference in percentage points, always with its sign, with its interval."""
     return _with_bracket(mean, half, "+.1f")
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many decimals; "-" for one that is unknown."""
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def half_width(half: float) -> str:

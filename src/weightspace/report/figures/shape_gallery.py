@@ -1,6 +1,5 @@
 """The figure of the shapes: meshes above the level sets of the networks of their views."""
 
-import math
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from weightspace.report.collect import ReportError
 from weightspace.report.figures.gallery import choose_objects
 from weightspace.report.shape_quality import POINTS, places_of
 from weightspace.report.style import PALETTE, WIDTH, report_style
+from weightspace.report.wording import number
 from weightspace.rng import stream
 from weightspace.store import read_columns, read_inrs
 
@@ -77,14 +77,10 @@ def shape_gallery_figure(
                 surface = level_set(inrs.weights, **siren, resolution=RESOLUTION)
                 generator = stream(0, "gallery", object_id)
                 overlap = iou(inrs.weights, mesh, **siren, points=POINTS, generator=generator)
-                title = f"view {view}, IoU {_text(overlap.item())}"
+                title = f"view {view}, IoU {number(overlap.item(), 2)}"
             _draw(grid[row, column], _triangles(surface, shapes.dataset), FITTED)
             grid[row, column].set_title(title, **TITLE)
     return figure
-
-
-def _text(overlap: float) -> str:
-    return "-" if math.isnan(overlap) else f"{overlap:.2f}"
 
 
 def _triangles(mesh: Mesh | None, dataset: str) -> np.ndarray:
