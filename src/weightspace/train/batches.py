@@ -1,11 +1,27 @@
 """The order in which training visits its examples."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["batches"]
+from weightspace.dataset.examples import Dataset
+
+__all__ = ["batches", "examples"]
+
+
+def examples(
+    dataset: Dataset, *, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Any]]:
+    """Yield the examples of a dataset without end, in the order of `batches`.
+
+    Yields:
+        The indices `(batch_size,)` in the dataset, and the inputs at them.
+    """
+    order = batches(len(dataset), batch_size=batch_size, generator=generator, device=dataset.device)
+    for index in order:
+        yield index, dataset.inputs[index]
 
 
 def batches(

@@ -12,7 +12,7 @@ from weightspace.augment.compose import Augmentation
 from weightspace.augment.mixup import Mix
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
-from weightspace.train.batches import batches
+from weightspace.train.batches import examples
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
 from weightspace.train.losses import one_hot, soft_cross_entropy
@@ -113,7 +113,7 @@ def train_supervised(
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
     seen = subset(train, len(val), generator=subset_stream)
     calibrate_on = seen if calibrate_on is None else calibrate_on
-    index_batches = batches(len(train), batch_size=batch_size, generator=order, device=device)
+    batches = examples(train, batch_size=batch_size, generator=order)
     stepper = Stepper(
         list(model.parameters()),
         updates=updates,
@@ -130,8 +130,8 @@ def train_supervised(
     with global_rng_from(layer_stream):
         model.train()
         for update in range(1, updates + 1):
-            index = next(index_batches)
-            x, target = train.inputs[index], targets[index]
+            index, x = next(batches)
+            target = targets[index]
             if augment is not None:
                 x = augment(x, generator=augment_stream)
             if mix is not None:
