@@ -1,15 +1,16 @@
 """The compiled loops of the CPU backend: forward, backward and Adam of one SIREN at a time.
 
-One call takes a network through all of its steps, so its weights never leave the cache.
-Points are the vector lanes: every array of activations is `(neurons, tile)`, `tile` points
-of one signal, and the loops over points are those the compiler turns into vector code. The
-sums over neurons are cut into blocks of 4 x 4, which live in registers; so every width here
-is a multiple of 4, and the caller pads with zero weights. Padded neurons stay at zero: their
-sine, their gradients and therefore their Adam steps are zero.
+One call takes a network through all of its steps, so its weights never leave the cache. The
+points are cut into tiles whose activations stay there too, as matrices `(points, neurons)`.
+Neurons are the vector lanes, so only the few outputs of a network need sums across lanes. The
+widths of hidden layers are multiples of `LANES`: the caller pads with zero weights, and padded
+neurons stay at zero, since their sines, their gradients and so their Adam steps are zero.
 
-Everything compiled stays in this file, because the on-disk cache notices edits of the file
-of the called function only. None of the arithmetic flags allows the compiler to assume that
-numbers are finite, so NaN and infinity come through to the caller.
+The weights of a hidden layer are kept as (inputs, outputs), its bias below them as one row more;
+those of the output layer as (outputs, inputs), its biases after them.
+
+None of the arithmetic flags allows the compiler to assume that numbers are finite, so NaN and
+infinity come through to the caller.
 """
 
 from typing import no_type_check
@@ -18,17 +19,18 @@ import numpy as np
 from numba import njit, prange
 from numba.np.ufunc import get_thread_id
 
-__all__ = ["BLOCK", "fit_networks", "sine_and_slope"]
+from weightspace.fit.blocks import LANES, ROWS, SOURCE, block, dots
 
-BLOCK = 4  # the widths must be multiples of it
-WEIGHT, BIAS, NEURON = 0, 1, 2  # the rows of `starts`
+__all__ = ["COLUMNS", "fit_networks", "sine_and_slope"]
+
+COLUMNS = 4  # the coordinates of a point and a one are padded to a multiple of it
 
 _f = np.float32
-_ZERO, _ONE, _TWO = _f(0), _f(1), _f(2)
-# sin(pi f) = f (S1 + S3 f^2 + ...) to 5e-9 relative and cos(pi f) = 1 + C2 f^2 + ... to
+_ZERO, _ONE = _f(0), _f(1)
+# 2 sin(pi f) = f (S1 + S3 f^2 + ...) to 5e-9 relative and cos(pi f) = 1 + C2 f^2 + ... to
 # 3e-10 absolute on |f| <= 1/2: least maximum error, by re-weighted least squares.
-_S1, _S3, _S5 = _f(3.14159264), _f(-5.16770968), _f(2.55006972)
-_S7, _S9 = _f(-0.59824211), _f(0.07756036)
+_S1, _S3, _S5 = _f(2 * 3.14159264), _f(2 * -5.16770968), _f(2 * 2.55006972)
+_S7, _S9 = _f(2 * -0.59824211), _f(2 * 0.07756036)
 _C2, _C4, _C6 = _f(-4.93480216), _f(4.0587096), _f(-1.3352161)
 _C8, _C10 = _f(0.23495392), _f(-0.02442068)
 
@@ -39,163 +41,135 @@ _inlined = {"forceinline": True, "error_model": "numpy"}
 _jit = njit(fastmath={"contract", "reassoc", "nsz", "arcp", "afn"}, **_inlined)
 _exact = njit(fastmath={"contract", "nsz"}, **_inlined)
 
+# Blocks of many rows; with a factor; for the few coordinates; for a single row.
+_add_rows, _scale_rows = block(ROWS), block(ROWS, scaled=True)
+_add_columns, _add_row = block(COLUMNS, at_once=2), block(1, at_once=ROWS)
+
 
 @_exact
 @no_type_check
 def sine_and_slope(z, slope, omega_0):
-    """In place: z <- sin(omega_0 z) and slope <- omega_0 cos(omega_0 z).
+    """In place: z <- sin(omega_0 z) and slope <- omega_0 cos(omega_0 z), on flat arrays.
 
     With omega_0 z = 2 pi (k + f) for a whole k and |f| <= 1/2, the half angle pi f gives
-    sin = 2 sin(pi f) cos(pi f) and cos = cos(pi f)^2 - sin(pi f)^2, with no case distinction.
+    sin = 2 sin(pi f) cos(pi f) and cos = 1 - (2 sin(pi f))^2 / 2, with no case distinction.
     turns = omega_0 / (2 pi) comes in two parts, and turns z - k is one fused operation where
-    the machine has it, so that no rounding grows with |z|.
+    the machine has it (so turns z must not be of use elsewhere): no rounding grows with |z|.
     """
     turns = _f(omega_0 / (2 * np.pi))
-    half_turn = _f(np.pi / omega_0)
-    turns_rest = _f(omega_0 / (2 * np.pi) - turns)
-    omega = _f(omega_0)
-    for o in range(z.shape[0]):
-        for t in range(z.shape[1]):
-            k = np.floor(turns * (z[o, t] + half_turn))
-            f = (turns * z[o, t] - k) + turns_rest * z[o, t]
-            g = f * f
-            s = f * (_S1 + g * (_S3 + g * (_S5 + g * (_S7 + g * _S9))))
-            c = _ONE + g * (_C2 + g * (_C4 + g * (_C6 + g * (_C8 + g * _C10))))
-            z[o, t] = _TWO * s * c
-            slope[o, t] = omega * (c * c - s * s)
+    turns_rest, half_turn = _f(omega_0 / (2 * np.pi) - turns), _f(np.pi / omega_0)
+    omega, half_omega = _f(omega_0), _f(omega_0 / 2)
+    for n in range(z.size):
+        f = (turns * z[n] - np.floor(turns * (z[n] + half_turn))) + turns_rest * z[n]
+        g = f * f
+        s = f * (_S1 + g * (_S3 + g * (_S5 + g * (_S7 + g * _S9))))
+        c = _ONE + g * (_C2 + g * (_C4 + g * (_C6 + g * (_C8 + g * _C10))))
+        z[n] = s * c
+        slope[n] = omega - half_omega * (s * s)
 
 
 @_jit
 @no_type_check
-def _add_product(out, a, x):
-    """out[o, t] += sum_i a[o, i] x[i, t]."""
-    for o in range(0, out.shape[0], BLOCK):
-        r0, r1, r2, r3 = out[o], out[o + 1], out[o + 2], out[o + 3]
-        for i in range(0, x.shape[0], BLOCK):
-            x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-            a00, a01, a02, a03 = a[o, i], a[o, i + 1], a[o, i + 2], a[o, i + 3]
-            a10, a11, a12, a13 = a[o + 1, i], a[o + 1, i + 1], a[o + 1, i + 2], a[o + 1, i + 3]
-            a20, a21, a22, a23 = a[o + 2, i], a[o + 2, i + 1], a[o + 2, i + 2], a[o + 2, i + 3]
-            a30, a31, a32, a33 = a[o + 3, i], a[o + 3, i + 1], a[o + 3, i + 2], a[o + 3, i + 3]
-            for t in range(out.shape[1]):
-                y0, y1, y2, y3 = x0[t], x1[t], x2[t], x3[t]
-                r0[t] += a00 * y0 + a01 * y1 + a02 * y2 + a03 * y3
-                r1[t] += a10 * y0 + a11 * y1 + a12 * y2 + a13 * y3
-                r2[t] += a20 * y0 + a21 * y1 + a22 * y2 + a23 * y3
-                r3[t] += a30 * y0 + a31 * y1 + a32 * y2 + a33 * y3
+def _forward(params, net, coord, x, slopes, tile, omega_0):
+    """Fill `x` with the outputs of the hidden layers and `slopes` with those of their sines."""
+    inner, _, widths, starts, places, _, _ = net
+    below, p, row = coord, 0, coord.size // tile
+    for h in range(widths.size):
+        n, weights, here = widths[h], starts[h], places[h] * tile
+        for v in range(0, n, LANES):
+            for r in range(0, tile, ROWS):
+                _add_rows(
+                    x, here + r * n + v, n, params, weights + inner * n + v, 0,
+                    below, p + r * row, row, 1, params, weights + v, n, x, 0, 0, inner,
+                )  # fmt: skip
+        there = here + tile * n
+        sine_and_slope(x[here:there], slopes[here:there], omega_0)
+        below, p, row, inner = x, here, n, n
 
 
 @_jit
 @no_type_check
-def _add_outer(gradient, delta, x):
-    """gradient[o, i] += sum_t delta[o, t] x[i, t]."""
-    for o in range(0, delta.shape[0], BLOCK):
-        d0, d1, d2, d3 = delta[o], delta[o + 1], delta[o + 2], delta[o + 3]
-        for i in range(0, x.shape[0], BLOCK):
-            x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = _ZERO
-            s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = _ZERO
-            for t in range(delta.shape[1]):
-                y0, y1, y2, y3 = x0[t], x1[t], x2[t], x3[t]
-                e0, e1, e2, e3 = d0[t], d1[t], d2[t], d3[t]
-                s00, s01, s02, s03 = s00 + e0 * y0, s01 + e0 * y1, s02 + e0 * y2, s03 + e0 * y3
-                s10, s11, s12, s13 = s10 + e1 * y0, s11 + e1 * y1, s12 + e1 * y2, s13 + e1 * y3
-                s20, s21, s22, s23 = s20 + e2 * y0, s21 + e2 * y1, s22 + e2 * y2, s23 + e2 * y3
-                s30, s31, s32, s33 = s30 + e3 * y0, s31 + e3 * y1, s32 + e3 * y2, s33 + e3 * y3
-            _add_four(gradient[o], i, s00, s01, s02, s03)
-            _add_four(gradient[o + 1], i, s10, s11, s12, s13)
-            _add_four(gradient[o + 2], i, s20, s21, s22, s23)
-            _add_four(gradient[o + 3], i, s30, s31, s32, s33)
-
-
-@_jit
-@no_type_check
-def _add_four(row, i, a, b, c, d):
-    """Add four numbers to `row` from place i on."""
-    row[i] += a
-    row[i + 1] += b
-    row[i + 2] += c
-    row[i + 3] += d
-
-
-@_jit
-@no_type_check
-def _add_row_sums(sums, x):
-    """sums[o] += sum_t x[o, t]."""
-    for o in range(x.shape[0]):
-        s = _ZERO
-        for t in range(x.shape[1]):
-            s += x[o, t]
-        sums[o] += s
-
-
-@_jit
-@no_type_check
-def _weight(flat, layout, starts, l):
-    """The weight matrix of layer l inside a flat vector of parameters."""
-    matrix = flat[starts[WEIGHT, l] : starts[WEIGHT, l + 1]]
-    return matrix.reshape(layout[l + 1], layout[l])
-
-
-@_jit
-@no_type_check
-def _rows(array, layout, starts, row, l):
-    """The rows of `array`, one per neuron, that belong to the outputs of layer l."""
-    return array[starts[row, l] : starts[row, l] + layout[l + 1]]
-
-
-@_jit
-@no_type_check
-def _forward(params, layout, starts, coords, x, slopes, omega_0):
-    """Fill `x` with the outputs of all layers and `slopes` with those of the sines."""
-    below = coords
-    for l in range(layout.size - 1):
-        bias = _rows(params, layout, starts, BIAS, l)
-        z = _rows(x, layout, starts, NEURON, l)
-        for o in range(z.shape[0]):
-            z[o, :] = bias[o]
-        _add_product(z, _weight(params, layout, starts, l), below)
-        if l < layout.size - 2:
-            sine_and_slope(z, _rows(slopes, layout, starts, NEURON, l), omega_0)
-        below = z
-    return below
-
-
-@_jit
-@no_type_check
-def _output_delta(outputs, target, valid, output_offset, scale, delta):
+def _errors(params, net, x, target, valid, tile, output_offset, scale, delta):
     """Fill `delta` with scale (output - target), 0 in the padding; returns the squared error."""
-    total = 0.0
-    delta[:] = _ZERO
-    for o in range(target.shape[0]):
-        s = _ZERO
+    _, d_out, widths, starts, places, _, _ = net
+    n, weights, last, total = widths[-1], starts[-2], places[-2] * tile, 0.0
+    for o in range(d_out):
+        for r in range(0, tile, ROWS):
+            dots(delta, r * d_out + o, d_out, x, last + r * n, n, params, weights + o * n, n)
+        bias, s = params[weights + d_out * n + o] + output_offset, _ZERO
         for t in range(valid):
-            e = outputs[o, t] + output_offset - target[o, t]
+            e = delta[t * d_out + o] + bias - target[t * d_out + o]
             s += e * e
-            delta[o, t] = scale * e
+            delta[t * d_out + o] = scale * e
         total += s
+    delta[valid * d_out :] = _ZERO
     return total
 
 
 @_jit
 @no_type_check
-def _backward(params, gradient, layout, starts, coords, x, slopes, deltas):
-    """Add to `gradient` what one tile gives; `deltas[0]` holds the error of the outputs."""
-    delta, spare = deltas[0], deltas[1]
-    for l in range(layout.size - 2, -1, -1):
-        above = delta[: layout[l + 1]]
-        below = _rows(x, layout, starts, NEURON, l - 1) if l > 0 else coords
-        _add_outer(_weight(gradient, layout, starts, l), above, below)
-        _add_row_sums(_rows(gradient, layout, starts, BIAS, l), above)
-        if l > 0:
-            slope = _rows(slopes, layout, starts, NEURON, l - 1)
-            result = spare[: layout[l]]
-            result[:] = _ZERO
-            _add_product(result, _weight(params, layout, starts, l).T, above)
-            for i in range(result.shape[0]):
-                for t in range(result.shape[1]):
-                    result[i, t] *= slope[i, t]
-            delta, spare = spare, delta
+def _backward(params, turned, gradient, net, coord, x, slopes, output_delta, deltas, tile):
+    """Add to `gradient` what one tile gives, from the errors of the outputs down."""
+    _, d_out, widths, starts, places, turns, constants = net
+    n, weights, last = widths[-1], starts[-2], places[-2] * tile
+    for o in range(d_out):
+        for v in range(0, n, LANES):
+            g = weights + o * n + v
+            _add_row(
+                gradient, g, 0, gradient, g, 0,
+                output_delta, o, 0, d_out, x, last + v, n, x, 0, 0, tile,
+            )  # fmt: skip
+        s = _ZERO
+        for t in range(tile):
+            s += output_delta[t * d_out + o]
+        gradient[weights + d_out * n + o] += s
+    above, row, matrix, q = output_delta, d_out, params, weights
+    for h in range(widths.size - 1, -1, -1):
+        n, here, weights = widths[h], places[h] * tile, starts[h]
+        delta = deltas[h % 2]
+        for v in range(0, n, LANES):
+            for r in range(0, tile, ROWS):
+                _scale_rows(
+                    delta, r * n + v, n, constants, 0, 0,
+                    above, r * row, row, 1, matrix, q + v, n,
+                    slopes, here + r * n + v, n, row,
+                )  # fmt: skip
+        if h == 0:
+            break
+        below, m = places[h - 1] * tile, widths[h - 1]
+        for v in range(0, n, LANES):
+            for r in range(0, m, ROWS):
+                g = weights + r * n + v
+                _add_rows(
+                    gradient, g, n, gradient, g, n,
+                    x, below + r, 1, m, delta, v, n, x, 0, 0, tile,
+                )  # fmt: skip
+            g = weights + m * n + v
+            _add_row(
+                gradient, g, 0, gradient, g, 0,
+                constants, LANES, 0, 0, delta, v, n, x, 0, 0, tile,
+            )  # fmt: skip
+        above, row, matrix, q = delta, n, turned, turns[h]
+    columns = coord.size // tile
+    for v in range(0, widths[0], LANES):
+        for r in range(0, columns, COLUMNS):
+            g = r * widths[0] + v
+            _add_columns(
+                gradient, g, widths[0], gradient, g, widths[0],
+                coord, r, 1, columns, deltas[0], v, widths[0], x, 0, 0, tile,
+            )  # fmt: skip
+
+
+@_jit
+@no_type_check
+def _turn(params, net, turned):
+    """Fill `turned` with the weights between hidden layers as (outputs, inputs)."""
+    _, _, widths, starts, _, turns, _ = net
+    for h in range(1, widths.size):
+        m, n = widths[h - 1], widths[h]
+        for o in range(n):
+            for i in range(m):
+                turned[turns[h] + o * m + i] = params[starts[h] + i * n + o]
 
 
 @_jit
@@ -213,68 +187,87 @@ def _adam(params, gradient, mean, square, t, lr, beta_1, beta_2, eps):
 
 @_jit
 @no_type_check
-def _fit_one(params, layout, starts, coords, targets, points, scratch, siren, adam, target_mse):
+def _fit_one(params, net, coords, targets, points, tile, scratch, siren, adam, target_mse):
     """Fit one network in place, each step on the next slice; returns the steps taken."""
     omega_0, output_offset = siren
     rates, beta_1, beta_2, eps = adam
-    steps = rates.size
-    neurons, width = starts[NEURON, -1], layout.max()
-    x, slopes = scratch[:neurons], scratch[neurons : 2 * neurons]
-    deltas = scratch[2 * neurons :].reshape(2, width, scratch.shape[1])
+    _, d_out, widths, _, places, _, _ = net
+    neurons = places[-1] * tile
+    x, slopes, rest = scratch[:neurons], scratch[neurons : 2 * neurons], scratch[2 * neurons :]
+    widest = widths.max() * tile
+    deltas = (rest[:widest], rest[widest : 2 * widest])
+    output_delta = rest[2 * widest : 2 * widest + d_out * tile]
+    turned = rest[2 * widest + d_out * tile :]
     moments = np.zeros((3, params.size), np.float32)
     gradient, mean, square = moments[0], moments[1], moments[2]
-    slices, tiles, tile = coords.shape[0], coords.shape[1], coords.shape[3]
-    values = points * targets.shape[2]
-    for t in range(steps):
+    slices, tiles = coords.shape[0], coords.shape[1]
+    values = points * d_out
+    for t in range(rates.size):
         coord, target = coords[t % slices], targets[t % slices]
         gradient[:] = _ZERO
+        _turn(params, net, turned)
         loss = 0.0
         for k in range(tiles):
             valid = min(tile, points - k * tile)
-            outputs = _forward(params, layout, starts, coord[k], x, slopes, omega_0)
-            delta = deltas[0, : layout[-1]]
-            loss += _output_delta(
-                outputs, target[k], valid, _f(output_offset), _f(2 / values), delta
+            _forward(params, net, coord[k], x, slopes, tile, omega_0)
+            loss += _errors(
+                params, net, x, target[k], valid, tile,
+                _f(output_offset), _f(2 / values), output_delta,
+            )  # fmt: skip
+            _backward(
+                params, turned, gradient, net, coord[k], x, slopes, output_delta, deltas, tile
             )
-            _backward(params, gradient, layout, starts, coord[k], x, slopes, deltas)
         if loss / values <= target_mse:
             return t
         _adam(params, gradient, mean, square, t + 1, rates[t], beta_1, beta_2, eps)
-    return steps
+    return rates.size
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
 @no_type_check
-def fit_networks(
-    params, layout, starts, coords, sets, targets, points, scratch, siren, adam, target_mse, taken
-):
-    """Fit every network to its signal, in parallel; `params` and `taken` are written.
+def _compiled(source):
+    """Make `fit_networks`; its copy on disk is known by this file and by `source`."""
 
-    Args:
-        params: `(batch, parameters)` float32, all weights, then all biases, in layer order.
-        layout: the widths, multiples of `BLOCK`.
-        starts: `(3, layers + 1)`: where each layer starts in a row of `params` (its weights,
-            its biases) and among the neurons.
-        coords: `(sets, slices, tiles, d_in, tile)`, zero in the padding.
-        sets: `(batch,)` int64, which set of coords each network has.
-        targets: `(batch, slices, tiles, d_out, tile)` with the true d_out.
-        points: the true number of points in a slice.
-        scratch: `(threads, 2 (neurons + widest), tile)`, one part per thread.
-        siren: (omega_0, output_offset).
-        adam: (rates, beta_1, beta_2, eps) with the learning rate of each step, `(steps,)`.
-        target_mse: a network at or below it stops; a negative number for never.
-        taken: `(batch,)` int64, receives the number of steps.
-    """
-    for n in prange(params.shape[0]):
-        taken[n] = _fit_one(
-            params[n],
-            layout,
-            starts,
-            coords[sets[n]],
-            targets[n],
-            points,
-            scratch[get_thread_id()],
-            siren,
-            adam,
-            target_mse,
-        )
+    @njit(cache=True, parallel=True, error_model="numpy")
+    def fit_networks(
+        params, net, coords, sets, targets, points, tile, scratch, siren, adam, target_mse, taken
+    ):
+        """Fit every network to its signal, in parallel; `params` and `taken` are written.
+
+        Args:
+            params: `(batch, parameters)` float32, laid out as the head of this file says.
+            net: d_in; d_out; the widths of the hidden layers, multiples of `LANES`; where the
+                parameters of each layer start, and their end; where the neurons of each hidden
+                layer start, and their end; where the turned weights of each hidden layer start,
+                and their end; LANES zeros and a one.
+            coords: `(sets, slices, tiles, tile * columns)`: the coordinates of each point, a
+                one, and zeros up to a multiple of `COLUMNS`; all zero in the padding.
+            sets: `(batch,)` int64, which set of coords each network has.
+            targets: `(batch, slices, tiles, tile * d_out)`.
+            points: the true number of points in a slice.
+            tile: the points of a tile, a multiple of `ROWS`.
+            scratch: `(threads, numbers)`, a part per thread: for the points of a tile all neurons
+                and their slopes, the widest layer twice, and the outputs; then the turned weights.
+            siren: (omega_0, output_offset).
+            adam: (rates, beta_1, beta_2, eps) with the learning rate of each step, `(steps,)`.
+            target_mse: a network at or below it stops; a negative number for never.
+            taken: `(batch,)` int64, receives the number of steps.
+        """
+        _ = source  # Numba looks for a compiled copy by what the function encloses, too
+        for n in prange(params.shape[0]):
+            taken[n] = _fit_one(
+                params[n],
+                net,
+                coords[sets[n]],
+                targets[n],
+                points,
+                tile,
+                scratch[get_thread_id()],
+                siren,
+                adam,
+                target_mse,
+            )
+
+    return fit_networks
+
+
+fit_networks = _compiled(SOURCE)
