@@ -16,6 +16,7 @@ SETTINGS = {
     "steps": 3,
     "lr": 1e-3,
     "schedule": "constant",
+    "betas": (0.9, 0.999),
     "target_psnr": None,
     "min_psnr": 0.0,
     "retries": 0,

@@ -8,6 +8,8 @@ from weightspace.config.types import Count, Device, Positive, Seed, Strict
 
 __all__ = ["FitConfig", "ViewsConfig"]
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class ViewsConfig(Strict):
     """How many independent fits (views) each object of a split gets.
@@ -35,6 +37,7 @@ class FitConfig(Strict):
     steps: Count
     lr: Positive
     schedule: Literal["constant", "cosine"]
+    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)]
     target_psnr: Positive | None
     min_psnr: float = Field(allow_inf_nan=False)
     retries: Annotated[int, Field(ge=0)]

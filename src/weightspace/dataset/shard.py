@@ -1,6 +1,6 @@
 """One fitting job: all views of a range of objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def fit_shard(
     steps: int,
     lr: float,
     schedule: Schedule,
+    betas: Sequence[float],
     target_psnr: float | None,
     min_psnr: float,
     retries: int,
@@ -50,6 +51,7 @@ def fit_shard(
         steps: of Adam; see `fit_views`, also for the settings up to `seed`.
         lr: the learning rate of Adam.
         schedule: of the learning rate.
+        betas: the two decay rates of Adam.
         target_psnr: where a fit stops early, in dB, or None.
         min_psnr: the floor under which a fit has failed, in dB.
         retries: how often a failed fit is repeated.
@@ -71,10 +73,11 @@ def fit_shard(
     rows = np.repeat(rows, counts)
     view = np.concatenate([np.arange(count) for count in counts])
     layer_layout = (signals.coords.shape[-1], *hidden, signals.values.shape[-1])
-    settings = {
+    settings: dict[str, Any] = {
         "steps": steps,
         "lr": lr,
         "schedule": schedule,
+        "betas": (betas[0], betas[1]),
         "seed": seed,
         "target_psnr": target_psnr,
         "min_psnr": min_psnr,
@@ -103,7 +106,7 @@ def fit_shard(
         coords=signals.description,
         classes=objects.classes,
         commit=commit,
-        config=settings | {"points_per_step": signals.points_per_step},
+        config=settings | {"betas": list(betas), "points_per_step": signals.points_per_step},
     )
     return _inr_set(header, fits, _columns(objects, rows, view, fits, seed))
 

@@ -79,6 +79,7 @@ def fit_views(
     steps: int,
     lr: float,
     schedule: Schedule = "constant",
+    betas: tuple[float, float] = (0.9, 0.999),
     seed: int,
     points_per_step: int | None = None,
     target_psnr: float | None = None,
@@ -105,6 +106,7 @@ def fit_views(
         steps: the number of Adam steps.
         lr: the learning rate of Adam.
         schedule: as in `fit_sirens`.
+        betas: the decay rates of Adam's running means.
         seed: the study's seed.
         points_per_step: as in `fit_sirens`.
         target_psnr: stop a fit that has reached it, in decibels; None for never.
@@ -153,6 +155,7 @@ def fit_views(
             steps=steps,
             lr=lr,
             schedule=schedule,
+            betas=betas,
             points_per_step=points_per_step,
             target_psnr=target_psnr,
             backend=backend,
