@@ -16,13 +16,16 @@ from weightspace.fit.fitting import fit_sirens
 from weightspace.rng import stream
 from weightspace.siren import init_siren
 
-# layout, shape of the signal, networks, threads (None: all)
+# layout, shape of the signal, networks (as many as the reference fits at once), threads (None: all)
 PROBLEMS = [
     ((2, 32, 32, 1), (28, 28), 64, 1),
     ((2, 32, 32, 1), (28, 28), 64, None),
-    ((2, 64, 64, 3), (32, 32), 16, 1),
+    ((2, 64, 64, 64, 3), (32, 32), 64, 1),
+    ((2, 64, 64, 64, 3), (32, 32), 64, None),
+    ((3, 32, 32, 1), (8, 8, 8), 64, 1),
+    ((3, 32, 32, 1), (8, 8, 8), 64, None),
 ]
-STEPS = {"reference": 16, "cpu": 64}
+STEPS = {"reference": 8, "cpu": 32}
 REPEATS = 5
 
 

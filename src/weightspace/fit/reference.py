@@ -83,16 +83,17 @@ def fit_reference(
 ) -> tuple[Weights, Int[Tensor, " batch"]]:
     """Fit each network to its signal; arguments as `fitting.fit_sirens`.
 
-    `threads` is ignored: torch has its own setting.
+    `threads` is ignored: torch has its own setting. A network that has reached the target leaves
+    the batch, so the others go on faster.
 
     Returns:
         The fitted networks and the number of steps each took.
     """
     del threads
-    w = init.map(torch.detach)
+    w = found = init.map(torch.detach)
     mean = square = w.map(torch.zeros_like)
-    active = torch.ones(len(w), dtype=torch.bool, device=w.device)
-    taken = torch.zeros(len(w), dtype=torch.int64, device=w.device)
+    going = torch.arange(len(w), device=w.device)
+    taken = torch.full_like(going, len(rates))
     slices = signals.shape[1] // points_per_step
     for t, rate in enumerate(rates.tolist(), start=1):
         first = (t - 1) % slices * points_per_step
@@ -107,16 +108,16 @@ def fit_reference(
                 output_offset=output_offset,
             )
             gradient = _unlist(torch.autograd.grad(loss.sum(), list(leaves)))
-        if target_mse is not None:
-            active = active & ~(loss.detach() <= target_mse)
-            if not active.any():
+        if target_mse is not None and (there := loss.detach() <= target_mse).any():
+            found, taken[going[there]] = _put(found, going[there], w[there]), t - 1
+            far = ~there
+            going, signals = going[far], signals[far]
+            w, mean, square, gradient = (x[far] for x in (w, mean, square, gradient))
+            coords = coords[far] if coords.ndim == 3 else coords
+            if not len(going):
                 break
-        stepped, mean, square = adam_step(
-            w, gradient, mean, square, t=t, lr=rate, betas=betas, eps=eps
-        )
-        w = stepped if target_mse is None else _where(active, stepped, w)
-        taken = taken + active
-    return w, taken
+        w, mean, square = adam_step(w, gradient, mean, square, t=t, lr=rate, betas=betas, eps=eps)
+    return _put(found, going, w), taken
 
 
 def _unlist(tensors: tuple[Tensor, ...]) -> Weights:
@@ -125,6 +126,6 @@ def _unlist(tensors: tuple[Tensor, ...]) -> Weights:
     return Weights(tensors[:half], tensors[half:])
 
 
-def _where(chosen: Tensor, a: Weights, b: Weights) -> Weights:
-    """The networks of `a` where `chosen`, of `b` elsewhere."""
-    return a.map(lambda x, y: torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), x, y), b)
+def _put(w: Weights, index: Int[Tensor, " some"], some: Weights) -> Weights:
+    """`w` with the networks at `index` replaced."""
+    return w.map(lambda x, y: x.index_copy(0, index, y), some)
