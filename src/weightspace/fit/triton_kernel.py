@@ -1,0 +1,305 @@
+"""The Triton kernel of the GPU backend: one program takes one SIREN through many Adam steps.
+
+A program walks over its points in tiles: forward, backward, sums of gradients. The weights lie in
+shared memory and the gradients in registers for the whole step. The state between steps
+(parameters and running means, 14 KB at 2-32-32-1) lies in global memory, which a program alone
+reads and writes once per step, so that it stays in the second-level cache: registers are what is
+short. Therefore it makes no difference where a fit is cut into launches.
+
+State: `(batch, rows, H)`, with every hidden width padded with zeros to H, a power of two: the
+columns of the first matrix, its bias; per further hidden layer the H rows of its matrix and its
+bias; the rows of the last matrix and its bias. Padded neurons stay at zero, for their sine,
+their gradients and therefore their Adam steps are zero. Nothing here assumes that numbers are
+finite, so NaN and infinity come through to the caller.
+
+The products between hidden layers run on tensor cores. The first and last layer, whose inputs
+or outputs are too few for these, are sums of multiplications in float32.
+"""
+
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportIndexIssue=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
+from typing import no_type_check
+
+import triton
+import triton.language as tl
+
+__all__ = ["fit_steps", "sine_and_cosine"]
+
+_ROUND = tl.constexpr(12582912.0)  # 1.5 * 2**23: adding it rounds to an integer, its last bit
+# sin(pi f) = f (S1 + S3 f^2 + ...) to 5e-9 relative and cos(pi f) = 1 + C2 f^2 + ... to
+# 5e-8 absolute on |f| <= 1/2: least maximum error, by re-weighted least squares.
+_S1, _S3, _S5 = tl.constexpr(3.14159264), tl.constexpr(-5.16770968), tl.constexpr(2.55006972)
+_S7, _S9 = tl.constexpr(-0.59824211), tl.constexpr(0.07756036)
+_C2, _C4 = tl.constexpr(-4.93479552), tl.constexpr(4.05845134)
+_C6, _C8 = tl.constexpr(-1.33209388), tl.constexpr(0.22008069)
+
+
+@triton.jit
+@no_type_check
+def sine_and_cosine(z, half_turns, half_turns_rest):
+    """Sine and cosine of pi h z, h = half_turns + half_turns_rest.
+
+    With h z = k + f for a whole k and |f| <= 1/2, both are those of pi f, negated for odd k.
+    h comes in two parts, and h z - k is one fused operation, so that no rounding grows with |z|.
+    """
+    shifted = tl.fma(z, half_turns, _ROUND)
+    f = tl.fma(z, half_turns_rest, tl.fma(z, half_turns, -(shifted - _ROUND)))
+    g = f * f
+    sine = f * ((((g * _S9 + _S7) * g + _S5) * g + _S3) * g + _S1)
+    cosine = (((g * _C8 + _C6) * g + _C4) * g + _C2) * g + 1.0
+    odd = shifted.to(tl.int32, bitcast=True) << 31
+    sine = (sine.to(tl.int32, bitcast=True) ^ odd).to(tl.float32, bitcast=True)
+    cosine = (cosine.to(tl.int32, bitcast=True) ^ odd).to(tl.float32, bitcast=True)
+    return sine, cosine
+
+
+@triton.jit
+@no_type_check
+def _leading(x):
+    """The part of `x` that the 11 digits of a tf32 number hold."""
+    return (x.to(tl.int32, bitcast=True) & -8192).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+@no_type_check
+def _dot(a, b, c, PRECISION: tl.constexpr):
+    """The product a b + c; "tf32x3" leaves out only the product of both rests, 2^-20 of a b."""
+    if PRECISION == "tf32x3":
+        a_1, b_1 = _leading(a), _leading(b)
+        c = tl.dot(a - a_1, b_1, c, input_precision="tf32")
+        c = tl.dot(a_1, b - b_1, c, input_precision="tf32")
+        return tl.dot(a_1, b_1, c, input_precision="tf32")
+    return tl.dot(a, b, c, input_precision=PRECISION)
+
+
+@triton.jit
+@no_type_check
+def _fold(x):
+    """Sums of a tile over those points that one thread holds, where tensor cores leave it."""
+    return tl.sum(tl.reshape(x, [x.shape[0] // 16, 2, 8, x.shape[1]]), 1)
+
+
+@triton.jit
+@no_type_check
+def _total(x):
+    """The sum over all points of what `_fold` gave."""
+    return tl.sum(tl.sum(x, 1), 0)
+
+
+@triton.jit
+@no_type_check
+def _rows(state, FIRST: tl.constexpr, COUNT: tl.constexpr, STRIDE: tl.constexpr, H: tl.constexpr):
+    """COUNT rows of the state, from FIRST on, STRIDE apart."""
+    rows = ()
+    for k in tl.static_range(COUNT):
+        rows = rows + (tl.load(state + (FIRST + k * STRIDE) * H + tl.arange(0, H)),)
+    return rows
+
+
+@triton.jit
+@no_type_check
+def _zeros(COUNT: tl.constexpr, TILE: tl.constexpr, H: tl.constexpr):
+    """COUNT empty sums over points, as `_fold` gives them."""
+    sums = ()
+    for _ in tl.static_range(COUNT):
+        sums = sums + (tl.zeros([TILE // 16, 8, H], tl.float32),)
+    return sums
+
+
+@triton.jit
+@no_type_check
+def _first_layer(c, w_in, bias, TILE: tl.constexpr, H: tl.constexpr, PRECISION: tl.constexpr):
+    """The first layer before its sine, `(TILE, H)`."""
+    z = tl.zeros([TILE, H], tl.float32) + bias[None, :]
+    for d in tl.static_range(len(c)):
+        z += c[d][:, None] * w_in[d][None, :]
+    if PRECISION != "ieee":
+        # Adds zero: it makes the compiler lay out z over the threads as tensor cores leave the
+        # later layers, which saves moving it between threads (a quarter of the shared memory).
+        nothing = tl.zeros([TILE, 16], tl.float32)
+        z = tl.dot(nothing, tl.zeros([16, H], tl.float32), z, input_precision="tf32")
+    return z
+
+
+@triton.jit
+@no_type_check
+def _adam(state, SIZE: tl.constexpr, at, gradient, step_of, adam):
+    """One step of Adam on the parameters at the places `at`."""
+    rate, root = step_of
+    keep_1, keep_2, add_1, add_2, eps = adam
+    mean = keep_1 * tl.load(state + SIZE + at) + add_1 * gradient
+    square = keep_2 * tl.load(state + 2 * SIZE + at) + add_2 * gradient * gradient
+    tl.store(state + SIZE + at, mean)
+    tl.store(state + 2 * SIZE + at, square)
+    tl.store(state + at, tl.load(state + at) - rate * mean / (tl.sqrt(square) * root + eps))
+
+
+@triton.jit
+@no_type_check
+def _adam_rows(
+    state, SIZE: tl.constexpr, FIRST: tl.constexpr, STRIDE: tl.constexpr, sums, step_of, adam
+):
+    """One step of Adam on rows of the state, from FIRST on, STRIDE apart."""
+    H: tl.constexpr = sums[0].shape[2]
+    for k in tl.static_range(len(sums)):
+        at = (FIRST + k * STRIDE) * H + tl.arange(0, H)
+        _adam(state, SIZE, at, _total(sums[k]), step_of, adam)
+
+
+# Without specialisation the same code runs for every number, so a step is the same in any launch.
+_NUMBERS = [
+    *("first_step", "last_step", "slices", "points", "all_points", "coords_stride", "zero"),
+]
+
+
+@triton.jit(do_not_specialize=_NUMBERS)
+@no_type_check
+def fit_steps(
+    state,
+    taken,
+    coords,
+    targets,
+    rates,
+    first_step,
+    last_step,
+    slices,
+    points,
+    all_points,
+    coords_stride,
+    zero,
+    half_turns,
+    half_turns_rest,
+    omega_0,
+    output_offset,
+    scale,
+    target_loss,
+    keep_1,
+    keep_2,
+    add_1,
+    add_2,
+    eps,
+    D_IN: tl.constexpr,
+    D_OUT: tl.constexpr,
+    HIDDEN: tl.constexpr,
+    H: tl.constexpr,
+    TILE: tl.constexpr,
+    RELOAD: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Take every network from step `first_step` to before `last_step`, or to its target.
+
+    Args:
+        state: `(batch, 3, rows, H)`: parameters, running means of gradient and of its square.
+        taken: `(batch,)` int32: the steps taken; a network that stopped has fewer than
+            `first_step` and is left alone.
+        coords: `(all_points, D_IN)`, those of a network `coords_stride` numbers (0 if shared)
+            after those of the one before.
+        targets: `(batch, all_points, D_OUT)`.
+        rates: `(steps, 2)`: the corrected learning rate lr / (1 - beta_1^t) and
+            1 / sqrt(1 - beta_2^t) of each step.
+        first_step: the first step, from 0 on.
+        last_step: the one after the last.
+        slices: how many slices the points have.
+        points: the points of a slice.
+        all_points: the points of a signal.
+        coords_stride: see `coords`.
+        zero: 0, unknown to the compiler.
+        half_turns: omega_0 / pi.
+        half_turns_rest: what float32 leaves out of it.
+        omega_0: the frequency of every sine.
+        output_offset: a constant added to every output.
+        scale: 2 / (points D_OUT), that of the gradient.
+        target_loss: the sum of squared errors at which a network stops.
+        keep_1: beta_1.
+        keep_2: beta_2.
+        add_1: 1 - beta_1.
+        add_2: 1 - beta_2.
+        eps: Adam's small number.
+        D_IN: the inputs.
+        D_OUT: the outputs.
+        HIDDEN: the number of hidden layers.
+        H: their width.
+        TILE: points at once.
+        RELOAD: whether to read the weights anew for each tile, for lack of shared memory.
+        PRECISION: of the products, "tf32x3", "ieee" or "tf32".
+    """
+    n = tl.program_id(0).to(tl.int64)
+    TOP: tl.constexpr = D_IN + 1 + (HIDDEN - 1) * (H + 1)  # the first row of the last layer
+    SIZE: tl.constexpr = (TOP + D_OUT + 1) * H
+    state += n * 3 * SIZE
+    coords += n * coords_stride
+    targets += n * all_points * D_OUT
+    matrix = tl.arange(0, H)[:, None] * H + tl.arange(0, H)[None, :]
+    adam = (keep_1, keep_2, add_1, add_2, eps)
+    step = first_step
+    end = tl.where(tl.load(taken + n) == first_step, last_step, first_step)
+    while step < end:
+        w_in, w_out = _rows(state, 0, D_IN, 1, H), _rows(state, TOP, D_OUT, 1, H)
+        biases = _rows(state, D_IN, HIDDEN, H + 1, H)
+        g_in, g_out, g_b = _zeros(D_IN, TILE, H), _zeros(D_OUT, TILE, H), _zeros(HIDDEN, TILE, H)
+        b_out, g_b_out, g_w = (), (), ()
+        for d in tl.static_range(D_OUT):
+            b_out = b_out + (tl.load(state + (TOP + D_OUT) * H + d) + output_offset,)
+            g_b_out = g_b_out + (0.0,)
+        for l in tl.static_range(1, HIDDEN):
+            g_w = g_w + (tl.zeros([H, H], tl.float32),)
+        loss = 0.0
+        for start in range(0, points, TILE):
+            place = start + tl.arange(0, TILE)
+            valid = place < points
+            point = (step % slices) * points + place
+            weights = state + (start * zero if RELOAD else 0)
+            # Forward.
+            c = ()
+            for d in tl.static_range(D_IN):
+                c = c + (tl.load(coords + point * D_IN + d, mask=valid, other=0.0),)
+            z = _first_layer(c, w_in, biases[0], TILE, H, PRECISION)
+            x, slope = sine_and_cosine(z, half_turns, half_turns_rest)
+            xs, slopes = (x,), (slope,)
+            for l in tl.static_range(1, HIDDEN):
+                w = tl.load(weights + (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix)
+                z = tl.zeros([TILE, H], tl.float32) + biases[l][None, :]
+                z = _dot(x, tl.trans(w), z, PRECISION)
+                x, slope = sine_and_cosine(z, half_turns, half_turns_rest)
+                xs, slopes = xs + (x,), slopes + (slope,)
+            # Errors, and the last layer. `delta` is the gradient of z, so far without its slope.
+            delta = tl.zeros([TILE, H], tl.float32)
+            g_out_next, g_b_out_next = (), ()
+            for d in tl.static_range(D_OUT):
+                t = tl.load(targets + point * D_OUT + d, mask=valid, other=0.0)
+                e = tl.where(valid, tl.sum(x * w_out[d][None, :], 1) + b_out[d] - t, 0.0)
+                loss += tl.sum(e * e, 0)
+                e *= scale
+                g_out_next = g_out_next + (g_out[d] + _fold(e[:, None] * x),)
+                g_b_out_next = g_b_out_next + (g_b_out[d] + tl.sum(e, 0),)
+                delta += (omega_0 * e)[:, None] * w_out[d][None, :]
+            g_out, g_b_out = g_out_next, g_b_out_next
+            # Backward.
+            g_b_next, g_w_next, g_in_next = (), (), ()
+            for l in tl.static_range(HIDDEN - 1, 0, -1):
+                delta *= slopes[l]
+                g_b_next = (g_b[l] + _fold(delta),) + g_b_next
+                g_w_next = (_dot(tl.trans(delta), xs[l - 1], g_w[l - 1], PRECISION),) + g_w_next
+                w = tl.load(weights + (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix)
+                delta = _dot(delta, omega_0 * w, tl.zeros([TILE, H], tl.float32), PRECISION)
+            delta *= slopes[0]
+            for d in tl.static_range(D_IN):
+                g_in_next = g_in_next + (g_in[d] + _fold(delta * c[d][:, None]),)
+            g_b, g_w, g_in = (g_b[0] + _fold(delta),) + g_b_next, g_w_next, g_in_next
+        if loss <= target_loss:
+            end = step
+        else:
+            step_of = (tl.load(rates + 2 * step), tl.load(rates + 2 * step + 1))
+            tl.debug_barrier()  # all have read the parameters
+            _adam_rows(state, SIZE, 0, 1, g_in, step_of, adam)
+            _adam_rows(state, SIZE, D_IN, H + 1, g_b, step_of, adam)
+            _adam_rows(state, SIZE, TOP, 1, g_out, step_of, adam)
+            for l in tl.static_range(1, HIDDEN):
+                at = (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix
+                _adam(state, SIZE, at, g_w[l - 1], step_of, adam)
+            for d in tl.static_range(D_OUT):
+                _adam(state, SIZE, (TOP + D_OUT) * H + d, g_b_out[d], step_of, adam)
+            tl.debug_barrier()  # all are written
+            step += 1
+    if step > first_step:
+        tl.store(taken + n, step)
