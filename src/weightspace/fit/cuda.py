@@ -6,8 +6,10 @@ Triton comes with torch's CUDA builds. It is imported when a fit needs it, not b
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from math import pi
+from shutil import which
 from typing import Literal
 
 import numpy as np
@@ -24,6 +26,7 @@ Precision = Literal["tf32x3", "ieee", "tf32"]
 """How hidden layers are multiplied: three tensor-core products that together keep the accuracy of
 float32, float32 without tensor cores, or one tensor-core product with 11 binary digits."""
 
+OLDEST_TRITON = (3, 6)
 MOST_WIDTH, MOST_HIDDEN, MOST_ENDS = 64, 3, 4
 MOST_FLOP = 2e12  # of a launch: under a second on a GPU that reaches 2 TFLOP/s
 
@@ -41,6 +44,10 @@ class Launch:
     warps: int
     registers: int | None = None
     reload: bool = False
+
+    def options(self) -> dict[str, int | None]:
+        """What Triton's compiler needs to know of it."""
+        return {"num_warps": self.warps, "num_stages": 1, "maxnreg": self.registers}
 
 
 def launch_of(layout: tuple[int, ...]) -> Launch:
@@ -64,8 +71,10 @@ def unsupported_by_cuda(signals: Tensor, coords: Tensor, init: Weights) -> str |
         return f"it fits 1 to {MOST_HIDDEN} hidden layers up to width {MOST_WIDTH}; got {layout}"
     if max(layout[0], layout[-1]) > MOST_ENDS:
         return f"it fits at most {MOST_ENDS} inputs and outputs; got {layout}"
-    if find_spec("triton") is None:
-        return "Triton is not installed; it comes with torch's CUDA builds on Linux"
+    if not _triton_version() >= OLDEST_TRITON:
+        return "it needs Triton 3.6 or newer, which torch's CUDA builds bring on Linux"
+    if device == "cuda" and not (os.environ.get("CC") or which("gcc") or which("clang")):
+        return "Triton needs a C compiler, gcc or clang"
     if device == "cuda" and torch.cuda.get_device_capability(signals.device) < (8, 0):
         return "the GPU is older than compute capability 8.0"
     return None
@@ -74,6 +83,14 @@ def unsupported_by_cuda(signals: Tensor, coords: Tensor, init: Weights) -> str |
 def _interpreted() -> bool:
     """Whether Triton's interpreter runs kernels on the CPU, for tests without a GPU."""
     return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _triton_version() -> tuple[int, ...]:
+    """The version of Triton, or () if it is not installed."""
+    try:
+        return tuple(int(part) for part in version("triton").split(".")[:2])
+    except PackageNotFoundError:
+        return ()
 
 
 def fit_cuda(
@@ -94,9 +111,20 @@ def fit_cuda(
     """Fit each network to its signal; arguments as `fitting.fit_sirens`.
 
     A network's result depends on its own signal, points and initialisation alone, to the last
-    bit. `threads` is ignored.
+    bit.
 
     Args:
+        signals: as there.
+        coords: as there.
+        init: as there.
+        points_per_step: as there.
+        omega_0: as there.
+        output_offset: as there.
+        rates: the learning rate of each step.
+        betas: as there.
+        eps: as there.
+        target_mse: the error at which a network stops, or None.
+        threads: ignored.
         precision: of the products between hidden layers; by default as
             `torch.get_float32_matmul_precision()` asks: "tf32x3" for "highest", else "tf32".
 
@@ -151,9 +179,7 @@ def fit_cuda(
                 TILE=launch.tile,
                 RELOAD=launch.reload,
                 PRECISION=precision or _default_precision(),
-                num_warps=launch.warps,
-                num_stages=1,
-                **({"maxnreg": launch.registers} if on_gpu and launch.registers else {}),
+                **launch.options(),
             )
     return _take(state[:, 0], rows, init), taken.to(torch.int64)
 
@@ -164,7 +190,7 @@ def _default_precision() -> Precision:
 
 
 def _rate_table(rates: np.ndarray, betas: tuple[float, float]) -> Float[Tensor, "steps 2"]:
-    """lr / (1 - beta_1^t) and 1 / sqrt(1 - beta_2^t) of the steps t = 1, 2, ...."""
+    """The numbers lr / (1 - beta_1^t) and 1 / sqrt(1 - beta_2^t) of the steps t = 1, 2, ...."""
     t = np.arange(1, len(rates) + 1)
     table = np.stack([rates / (1 - betas[0] ** t), (1 - betas[1] ** t) ** -0.5], axis=1)
     return torch.from_numpy(table.astype(np.float32))
@@ -172,7 +198,7 @@ def _rate_table(rates: np.ndarray, betas: tuple[float, float]) -> Float[Tensor, 
 
 def _flop_per_step(layout: tuple[int, ...], points: int) -> float:
     """Multiplications and additions of one step of one network, roughly."""
-    return 6.0 * points * sum(a * b for a, b in zip(layout, layout[1:], strict=False))
+    return 6.0 * points * sum(a * b for a, b in pairwise(layout))
 
 
 def _rows(w: Weights, width: int) -> list[Float[Tensor, "batch rows width"]]:

@@ -16,140 +16,28 @@ The products between hidden layers run on tensor cores. The first and last layer
 or outputs are too few for these, are sums of multiplications in float32.
 """
 
-# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportIndexIssue=false
-# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
+# Triton has no unpacking of tuples.
+# ruff: noqa: RUF005
 from typing import no_type_check
 
 import triton
 import triton.language as tl
 
-__all__ = ["fit_steps", "sine_and_cosine"]
+from weightspace.fit.triton_pieces import (
+    adam_rows,
+    adam_step,
+    dot,
+    first_layer,
+    fold,
+    rows_of,
+    sine_and_cosine,
+    zeros,
+)
 
-_ROUND = tl.constexpr(12582912.0)  # 1.5 * 2**23: adding it rounds to an integer, its last bit
-# sin(pi f) = f (S1 + S3 f^2 + ...) to 5e-9 relative and cos(pi f) = 1 + C2 f^2 + ... to
-# 5e-8 absolute on |f| <= 1/2: least maximum error, by re-weighted least squares.
-_S1, _S3, _S5 = tl.constexpr(3.14159264), tl.constexpr(-5.16770968), tl.constexpr(2.55006972)
-_S7, _S9 = tl.constexpr(-0.59824211), tl.constexpr(0.07756036)
-_C2, _C4 = tl.constexpr(-4.93479552), tl.constexpr(4.05845134)
-_C6, _C8 = tl.constexpr(-1.33209388), tl.constexpr(0.22008069)
-
-
-@triton.jit
-@no_type_check
-def sine_and_cosine(z, half_turns, half_turns_rest):
-    """Sine and cosine of pi h z, h = half_turns + half_turns_rest.
-
-    With h z = k + f for a whole k and |f| <= 1/2, both are those of pi f, negated for odd k.
-    h comes in two parts, and h z - k is one fused operation, so that no rounding grows with |z|.
-    """
-    shifted = tl.fma(z, half_turns, _ROUND)
-    f = tl.fma(z, half_turns_rest, tl.fma(z, half_turns, -(shifted - _ROUND)))
-    g = f * f
-    sine = f * ((((g * _S9 + _S7) * g + _S5) * g + _S3) * g + _S1)
-    cosine = (((g * _C8 + _C6) * g + _C4) * g + _C2) * g + 1.0
-    odd = shifted.to(tl.int32, bitcast=True) << 31
-    sine = (sine.to(tl.int32, bitcast=True) ^ odd).to(tl.float32, bitcast=True)
-    cosine = (cosine.to(tl.int32, bitcast=True) ^ odd).to(tl.float32, bitcast=True)
-    return sine, cosine
-
-
-@triton.jit
-@no_type_check
-def _leading(x):
-    """The part of `x` that the 11 digits of a tf32 number hold."""
-    return (x.to(tl.int32, bitcast=True) & -8192).to(tl.float32, bitcast=True)
-
-
-@triton.jit
-@no_type_check
-def _dot(a, b, c, PRECISION: tl.constexpr):
-    """The product a b + c; "tf32x3" leaves out only the product of both rests, 2^-20 of a b."""
-    if PRECISION == "tf32x3":
-        a_1, b_1 = _leading(a), _leading(b)
-        c = tl.dot(a - a_1, b_1, c, input_precision="tf32")
-        c = tl.dot(a_1, b - b_1, c, input_precision="tf32")
-        return tl.dot(a_1, b_1, c, input_precision="tf32")
-    return tl.dot(a, b, c, input_precision=PRECISION)
-
-
-@triton.jit
-@no_type_check
-def _fold(x):
-    """Sums of a tile over those points that one thread holds, where tensor cores leave it."""
-    return tl.sum(tl.reshape(x, [x.shape[0] // 16, 2, 8, x.shape[1]]), 1)
-
-
-@triton.jit
-@no_type_check
-def _total(x):
-    """The sum over all points of what `_fold` gave."""
-    return tl.sum(tl.sum(x, 1), 0)
-
-
-@triton.jit
-@no_type_check
-def _rows(state, FIRST: tl.constexpr, COUNT: tl.constexpr, STRIDE: tl.constexpr, H: tl.constexpr):
-    """COUNT rows of the state, from FIRST on, STRIDE apart."""
-    rows = ()
-    for k in tl.static_range(COUNT):
-        rows = rows + (tl.load(state + (FIRST + k * STRIDE) * H + tl.arange(0, H)),)
-    return rows
-
-
-@triton.jit
-@no_type_check
-def _zeros(COUNT: tl.constexpr, TILE: tl.constexpr, H: tl.constexpr):
-    """COUNT empty sums over points, as `_fold` gives them."""
-    sums = ()
-    for _ in tl.static_range(COUNT):
-        sums = sums + (tl.zeros([TILE // 16, 8, H], tl.float32),)
-    return sums
-
-
-@triton.jit
-@no_type_check
-def _first_layer(c, w_in, bias, TILE: tl.constexpr, H: tl.constexpr, PRECISION: tl.constexpr):
-    """The first layer before its sine, `(TILE, H)`."""
-    z = tl.zeros([TILE, H], tl.float32) + bias[None, :]
-    for d in tl.static_range(len(c)):
-        z += c[d][:, None] * w_in[d][None, :]
-    if PRECISION != "ieee":
-        # Adds zero: it makes the compiler lay out z over the threads as tensor cores leave the
-        # later layers, which saves moving it between threads (a quarter of the shared memory).
-        nothing = tl.zeros([TILE, 16], tl.float32)
-        z = tl.dot(nothing, tl.zeros([16, H], tl.float32), z, input_precision="tf32")
-    return z
-
-
-@triton.jit
-@no_type_check
-def _adam(state, SIZE: tl.constexpr, at, gradient, step_of, adam):
-    """One step of Adam on the parameters at the places `at`."""
-    rate, root = step_of
-    keep_1, keep_2, add_1, add_2, eps = adam
-    mean = keep_1 * tl.load(state + SIZE + at) + add_1 * gradient
-    square = keep_2 * tl.load(state + 2 * SIZE + at) + add_2 * gradient * gradient
-    tl.store(state + SIZE + at, mean)
-    tl.store(state + 2 * SIZE + at, square)
-    tl.store(state + at, tl.load(state + at) - rate * mean / (tl.sqrt(square) * root + eps))
-
-
-@triton.jit
-@no_type_check
-def _adam_rows(
-    state, SIZE: tl.constexpr, FIRST: tl.constexpr, STRIDE: tl.constexpr, sums, step_of, adam
-):
-    """One step of Adam on rows of the state, from FIRST on, STRIDE apart."""
-    H: tl.constexpr = sums[0].shape[2]
-    for k in tl.static_range(len(sums)):
-        at = (FIRST + k * STRIDE) * H + tl.arange(0, H)
-        _adam(state, SIZE, at, _total(sums[k]), step_of, adam)
-
+__all__ = ["fit_steps"]
 
 # Without specialisation the same code runs for every number, so a step is the same in any launch.
-_NUMBERS = [
-    *("first_step", "last_step", "slices", "points", "all_points", "coords_stride", "zero"),
-]
+_NUMBERS = ("first_step", "last_step", "slices", "points", "all_points", "coords_stride", "zero")
 
 
 @triton.jit(do_not_specialize=_NUMBERS)
@@ -234,14 +122,14 @@ def fit_steps(
     step = first_step
     end = tl.where(tl.load(taken + n) == first_step, last_step, first_step)
     while step < end:
-        w_in, w_out = _rows(state, 0, D_IN, 1, H), _rows(state, TOP, D_OUT, 1, H)
-        biases = _rows(state, D_IN, HIDDEN, H + 1, H)
-        g_in, g_out, g_b = _zeros(D_IN, TILE, H), _zeros(D_OUT, TILE, H), _zeros(HIDDEN, TILE, H)
+        w_in, w_out = rows_of(state, 0, D_IN, 1, H), rows_of(state, TOP, D_OUT, 1, H)
+        biases = rows_of(state, D_IN, HIDDEN, H + 1, H)
+        g_in, g_out, g_b = zeros(D_IN, TILE, H), zeros(D_OUT, TILE, H), zeros(HIDDEN, TILE, H)
         b_out, g_b_out, g_w = (), (), ()
         for d in tl.static_range(D_OUT):
             b_out = b_out + (tl.load(state + (TOP + D_OUT) * H + d) + output_offset,)
             g_b_out = g_b_out + (0.0,)
-        for l in tl.static_range(1, HIDDEN):
+        for _ in tl.static_range(1, HIDDEN):
             g_w = g_w + (tl.zeros([H, H], tl.float32),)
         loss = 0.0
         for start in range(0, points, TILE):
@@ -253,13 +141,13 @@ def fit_steps(
             c = ()
             for d in tl.static_range(D_IN):
                 c = c + (tl.load(coords + point * D_IN + d, mask=valid, other=0.0),)
-            z = _first_layer(c, w_in, biases[0], TILE, H, PRECISION)
+            z = first_layer(c, w_in, biases[0], TILE, H, PRECISION)
             x, slope = sine_and_cosine(z, half_turns, half_turns_rest)
             xs, slopes = (x,), (slope,)
             for l in tl.static_range(1, HIDDEN):
                 w = tl.load(weights + (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix)
                 z = tl.zeros([TILE, H], tl.float32) + biases[l][None, :]
-                z = _dot(x, tl.trans(w), z, PRECISION)
+                z = dot(x, tl.trans(w), z, PRECISION)
                 x, slope = sine_and_cosine(z, half_turns, half_turns_rest)
                 xs, slopes = xs + (x,), slopes + (slope,)
             # Errors, and the last layer. `delta` is the gradient of z, so far without its slope.
@@ -270,7 +158,7 @@ def fit_steps(
                 e = tl.where(valid, tl.sum(x * w_out[d][None, :], 1) + b_out[d] - t, 0.0)
                 loss += tl.sum(e * e, 0)
                 e *= scale
-                g_out_next = g_out_next + (g_out[d] + _fold(e[:, None] * x),)
+                g_out_next = g_out_next + (g_out[d] + fold(e[:, None] * x),)
                 g_b_out_next = g_b_out_next + (g_b_out[d] + tl.sum(e, 0),)
                 delta += (omega_0 * e)[:, None] * w_out[d][None, :]
             g_out, g_b_out = g_out_next, g_b_out_next
@@ -278,27 +166,27 @@ def fit_steps(
             g_b_next, g_w_next, g_in_next = (), (), ()
             for l in tl.static_range(HIDDEN - 1, 0, -1):
                 delta *= slopes[l]
-                g_b_next = (g_b[l] + _fold(delta),) + g_b_next
-                g_w_next = (_dot(tl.trans(delta), xs[l - 1], g_w[l - 1], PRECISION),) + g_w_next
+                g_b_next = (g_b[l] + fold(delta),) + g_b_next
+                g_w_next = (dot(tl.trans(delta), xs[l - 1], g_w[l - 1], PRECISION),) + g_w_next
                 w = tl.load(weights + (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix)
-                delta = _dot(delta, omega_0 * w, tl.zeros([TILE, H], tl.float32), PRECISION)
+                delta = dot(delta, omega_0 * w, tl.zeros([TILE, H], tl.float32), PRECISION)
             delta *= slopes[0]
             for d in tl.static_range(D_IN):
-                g_in_next = g_in_next + (g_in[d] + _fold(delta * c[d][:, None]),)
-            g_b, g_w, g_in = (g_b[0] + _fold(delta),) + g_b_next, g_w_next, g_in_next
+                g_in_next = g_in_next + (g_in[d] + fold(delta * c[d][:, None]),)
+            g_b, g_w, g_in = (g_b[0] + fold(delta),) + g_b_next, g_w_next, g_in_next
         if loss <= target_loss:
             end = step
         else:
             step_of = (tl.load(rates + 2 * step), tl.load(rates + 2 * step + 1))
             tl.debug_barrier()  # all have read the parameters
-            _adam_rows(state, SIZE, 0, 1, g_in, step_of, adam)
-            _adam_rows(state, SIZE, D_IN, H + 1, g_b, step_of, adam)
-            _adam_rows(state, SIZE, TOP, 1, g_out, step_of, adam)
+            adam_rows(state, SIZE, 0, 1, g_in, step_of, adam)
+            adam_rows(state, SIZE, D_IN, H + 1, g_b, step_of, adam)
+            adam_rows(state, SIZE, TOP, 1, g_out, step_of, adam)
             for l in tl.static_range(1, HIDDEN):
                 at = (D_IN + 1 + (l - 1) * (H + 1)) * H + matrix
-                _adam(state, SIZE, at, g_w[l - 1], step_of, adam)
+                adam_step(state, SIZE, at, g_w[l - 1], step_of, adam)
             for d in tl.static_range(D_OUT):
-                _adam(state, SIZE, (TOP + D_OUT) * H + d, g_b_out[d], step_of, adam)
+                adam_step(state, SIZE, (TOP + D_OUT) * H + d, g_b_out[d], step_of, adam)
             tl.debug_barrier()  # all are written
             step += 1
     if step > first_step:
