@@ -55,21 +55,22 @@ def compiled(layout: tuple[int, ...], precision: Precision):
     names = fit_steps.arg_names
     kinds = {name: "i32" if name in INTEGERS else "fp32" for name in names}
     kinds |= POINTERS | dict.fromkeys(constants, "constexpr")
-    aligned = {(names.index(name),): [["tt.divisibility", 16]] for name in POINTERS}
+    aligned = {(names.index("state"),): [["tt.divisibility", 16]]}
     values = {(names.index(name),): value for name, value in constants.items()}
     source = ASTSource(fit_steps, {name: kinds[name] for name in names}, values, aligned)
     return triton.compile(source, target=GPUTarget("cuda", 90, 32), options=launch.options())
 
 
-def spilled(ptx: str) -> int:
-    """Bytes that ptxas stores for lack of registers, per thread."""
+def registers_of(ptx: str) -> tuple[int, int]:
+    """The registers of a thread, and the bytes that it stores for lack of them."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.ptx"
         path.write_text(ptx)
         command = [knobs.nvidia.ptxas.path, "-v", "--gpu-name=sm_90a", path, "-o", "/dev/null"]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = re.search(r"(\d+) bytes spill stores", run.stderr)
-    return int(found[1]) if found else 0
+    found = re.search(r"(\d+) bytes spill stores.*Used (\d+) registers", run.stderr, re.DOTALL)
+    assert found, run.stderr
+    return int(found[2]), int(found[1])
 
 
 def loops(cubin: bytes) -> Iterator[int]:
@@ -95,14 +96,15 @@ def row(layout: tuple[int, ...], points: int, precision: Precision) -> dict:
     launch, kernel = launch_of(layout), compiled(layout, precision)
     sizes = sorted(n for n in loops(kernel.asm["cubin"]) if n > 100)
     tile, step = sizes[-2], sizes[-1]  # the loop over tiles lies in the loop over steps
+    registers, spilled = registers_of(kernel.asm["ptx"])
     instructions = launch.warps * (tile * ceil(points / launch.tile) + step - tile)
     return {
         "layout": "-".join(map(str, layout)),
         "points": points,
         "precision": precision,
         "warps": launch.warps,
-        "registers": launch.registers or 255,
-        "spilled bytes": spilled(kernel.asm["ptx"]),
+        "registers": registers,
+        "spilled bytes": spilled,
         "shared bytes": kernel.metadata.shared,
         "instructions of a tile": tile,
         "of a step": instructions,

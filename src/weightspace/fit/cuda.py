@@ -35,29 +35,27 @@ MOST_FLOP = 2e12  # of a launch: under a second on a GPU that reaches 2 TFLOP/s
 class Launch:
     """How one program works: at `tile` points at once with `warps` of 32 threads.
 
-    `registers` caps those of a thread, so that more programs share a multiprocessor. `reload`
-    says that the weights of all layers do not fit into shared memory together.
+    `reload` says that the weights of all layers do not fit into shared memory together.
     """
 
     width: int
     tile: int
     warps: int
-    registers: int | None = None
     reload: bool = False
 
-    def options(self) -> dict[str, int | None]:
+    def options(self) -> dict[str, int]:
         """What Triton's compiler needs to know of it."""
-        return {"num_warps": self.warps, "num_stages": 1, "maxnreg": self.registers}
+        return {"num_warps": self.warps, "num_stages": 1}
 
 
 def launch_of(layout: tuple[int, ...]) -> Launch:
     """How to fit networks of these widths; docs/performance.md says why."""
     width = max(16, 1 << (max(layout[1:-1]) - 1).bit_length())
     if width == 64 and len(layout) > 3:
-        return Launch(width, tile=32, warps=4, reload=True)
+        return Launch(width, tile=32, warps=8 if len(layout) > 4 else 4, reload=True)
     if width == 64 or len(layout) == 5:
         return Launch(width, tile=16, warps=2)
-    return Launch(width, tile=16, warps=1, registers=168)
+    return Launch(width, tile=16, warps=1)
 
 
 def unsupported_by_cuda(signals: Tensor, coords: Tensor, init: Weights) -> str | None:

@@ -36,11 +36,13 @@ from weightspace.fit.triton_pieces import (
 
 __all__ = ["fit_steps"]
 
-# Without specialisation the same code runs for every number, so a step is the same in any launch.
+# Without specialisation the same code runs for all numbers and addresses, so a step is the same
+# in any launch.
 _NUMBERS = ("first_step", "last_step", "slices", "points", "all_points", "coords_stride", "zero")
+_POINTERS = ("taken", "coords", "targets", "rates")
 
 
-@triton.jit(do_not_specialize=_NUMBERS)
+@triton.jit(do_not_specialize=_NUMBERS, do_not_specialize_on_alignment=_POINTERS)
 @no_type_check
 def fit_steps(
     state,
@@ -108,7 +110,7 @@ def fit_steps(
         HIDDEN: the number of hidden layers.
         H: their width.
         TILE: points at once.
-        RELOAD: whether to read the weights anew for each tile, for lack of shared memory.
+        RELOAD: whether to read the matrices anew for each tile, for lack of shared memory.
         PRECISION: of the products, "tf32x3", "ieee" or "tf32".
     """
     n = tl.program_id(0).to(tl.int64)
@@ -122,8 +124,6 @@ def fit_steps(
     step = first_step
     end = tl.where(tl.load(taken + n) == first_step, last_step, first_step)
     while step < end:
-        w_in, w_out = rows_of(state, 0, D_IN, 1, H), rows_of(state, TOP, D_OUT, 1, H)
-        biases = rows_of(state, D_IN, HIDDEN, H + 1, H)
         g_in, g_out, g_b = zeros(D_IN, TILE, H), zeros(D_OUT, TILE, H), zeros(HIDDEN, TILE, H)
         b_out, g_b_out, g_w = (), (), ()
         for d in tl.static_range(D_OUT):
@@ -136,7 +136,10 @@ def fit_steps(
             place = start + tl.arange(0, TILE)
             valid = place < points
             point = (step % slices) * points + place
-            weights = state + (start * zero if RELOAD else 0)
+            again = state + start * zero  # read for each tile, for lack of registers
+            weights = again if RELOAD else state
+            w_in, w_out = rows_of(again, 0, D_IN, 1, H), rows_of(again, TOP, D_OUT, 1, H)
+            biases = rows_of(again, D_IN, HIDDEN, H + 1, H)
             # Forward.
             c = ()
             for d in tl.static_range(D_IN):
