@@ -275,6 +275,38 @@ def test_the_package_imports_triton_only_when_it_fits_on_a_gpu():
     run_here("import sys, weightspace.fit.views; assert 'triton' not in sys.modules")
 
 
+def test_all_sizes_run_the_same_code():
+    """Else a step could round otherwise in another launch. The driver here has no GPU."""
+    program = """
+import numpy as np, torch, triton
+from triton.backends.compiler import GPUTarget
+from triton.runtime.jit import JITFunction
+from weightspace.fit import cuda
+from weightspace.siren import init_siren
+
+class Driver:
+    get_current_device = get_current_stream = lambda self, *_: 0
+    get_current_target = lambda self: GPUTarget("cuda", 90, 32)
+
+compiled = []
+def compile_alone(kernel, grid):
+    return lambda *a, **k: compiled.append(kernel.run(*a, grid=grid, warmup=True, **k))
+
+triton.runtime.driver.set_active(Driver())
+JITFunction.__getitem__ = compile_alone
+cuda.MOST_FLOP = 0  # one step per launch
+init = init_siren((2, 16, 1), omega_0=30.0, generator=torch.Generator(), batch_size=3)
+settings = {"omega_0": 30.0, "output_offset": 0.5, "betas": (0.9, 0.999), "eps": 1e-8}
+settings |= {"target_mse": None, "threads": None, "rates": np.full(3, 2e-3)}
+for first, points in ((0, 48), (1, 47), (2, 1)):
+    part, signals = init[slice(first, None)], torch.rand(3, 48, 1)[first:]
+    for coords in (torch.rand(48, 2), torch.rand(3, 48, 2)[first:]):
+        cuda.fit_cuda(signals, coords, init=part, points_per_step=points, **settings)
+print(len(compiled), len({kernel.hash for kernel in compiled}))
+"""
+    assert run_here(program).split() == ["18", "1"]
+
+
 def test_compiles_for_a_hopper_gpu_and_fits_into_it(tmp_path):
     """No GPU is needed: Triton brings its assembler."""
     program = """

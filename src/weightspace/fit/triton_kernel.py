@@ -1,12 +1,12 @@
 """The Triton kernel of the GPU backend: one program takes one SIREN through many Adam steps.
 
-A program walks over its points in tiles: forward, backward, sums of gradients. The weights lie in
-shared memory and the gradients in registers for the whole step. The state between steps
-(parameters and running means, 14 KB at 2-32-32-1) lies in global memory, which a program alone
-reads and writes once per step, so that it stays in the second-level cache: registers are what is
-short. Therefore it makes no difference where a fit is cut into launches.
+A program walks over its points in tiles: forward, backward, sums of gradients. The matrices lie
+in shared memory (up to width 32) and the gradients in registers for the whole step. The state
+between steps (parameters and running means, 14 KB at 2-32-32-1) lies in global memory that the
+program alone uses, the means once per step, so that it stays in the caches: registers are what
+is short. Therefore it makes no difference where a fit is cut into launches.
 
-State: `(batch, rows, H)`, with every hidden width padded with zeros to H, a power of two: the
+State: `(batch, 3, rows, H)`, with every hidden width padded with zeros to H, a power of two: the
 columns of the first matrix, its bias; per further hidden layer the H rows of its matrix and its
 bias; the rows of the last matrix and its bias. Padded neurons stay at zero, for their sine,
 their gradients and therefore their Adam steps are zero. Nothing here assumes that numbers are

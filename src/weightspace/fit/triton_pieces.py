@@ -48,7 +48,7 @@ def _leading(x):
 @triton.jit
 @no_type_check
 def dot(a, b, c, PRECISION: tl.constexpr):
-    """The product a b + c; "tf32x3" leaves out only the product of both rests, 2^-20 of a b."""
+    """The product a b + c; "tf32x3" leaves out what is under 2^-19 of each |a| |b|."""
     if PRECISION == "tf32x3":
         a_1, b_1 = _leading(a), _leading(b)
         c = tl.dot(a - a_1, b_1, c, input_precision="tf32")
