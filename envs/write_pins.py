@@ -28,6 +28,7 @@ def installed() -> list[str]:
     command = [sys.executable, "-m", "pip", "freeze", "--all", "--exclude-editable"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     pins = [line.split("+")[0] for line in lines if "==" in line]
+    pins = [f"{pin};sys_platform=='linux'" if pin.startswith("triton==") else pin for pin in pins]
     return [pin for pin in pins if not pin.startswith("pip==")]
 
 

@@ -56,6 +56,7 @@ def test_a_file_holds_one_idea(path):
         ("PIL", {"data"}),
         ("safetensors", {"dataset"}),
         ("numba", {"fit", "symmetry"}),
+        ("triton", {"fit"}),
         ("igl", {"data", "fit"}),
     ],
 )

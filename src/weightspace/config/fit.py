@@ -41,7 +41,7 @@ class FitConfig(Strict):
     target_psnr: Positive | None
     min_psnr: float = Field(allow_inf_nan=False)
     retries: Annotated[int, Field(ge=0)]
-    backend: Literal["auto", "reference", "cpu"]
+    backend: Literal["auto", "reference", "cpu", "cuda"]
     device: Device
     shard_size: Count
     seed: Seed

@@ -1,4 +1,4 @@
-"""Fit a batch of SIRENs, each to its own signal, through one of two backends."""
+"""Fit a batch of SIRENs, each to its own signal, through one of three backends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weightspace.fit.cpu import fit_cpu, thread_count, unsupported
+from weightspace.fit.cuda import fit_cuda, unsupported_by_cuda
 from weightspace.fit.quality import mse_of_psnr
 from weightspace.fit.reference import fit_reference, squared_error
 from weightspace.weights import Weights, cat
@@ -48,7 +49,7 @@ class Backend(Protocol):
 Schedule = Literal["constant", "cosine"]
 """How the learning rate of a fit goes on from its first value."""
 
-BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu}
+BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu, "cuda": fit_cuda}
 MOST_POINTS = 2**21  # of all networks of a chunk together
 
 
@@ -104,8 +105,10 @@ def fit_sirens(
         target_psnr: a network that has reached it, in decibels, at the start of a step stops
             there; None for never, as it must be with `points_per_step`, since a step then
             does not know the error of the whole signal.
-        backend: a name in `BACKENDS`, or "auto": "cpu" for float32 tensors on the CPU, else
-            "reference". The backends differ by float32 rounding.
+        backend: a name in `BACKENDS`, or "auto": "cpu" for float32 tensors on the CPU, "cuda"
+            for those on a GPU if its kernel takes the layout, else "reference". The backends
+            differ by float32 rounding; on a GPU, `torch.set_float32_matmul_precision("high")`
+            makes "cuda" and "reference" faster and less exact.
         threads: the threads of the "cpu" backend, by default torch's number; at most as many
             as the machine has. The "reference" backend follows torch.
         progress: called with the number of networks done and in all.
@@ -162,23 +165,29 @@ def _chunk_size(backend: str, device: torch.device, threads: int | None, points:
     most = max(1, MOST_POINTS // points)
     if backend == "cpu":
         return min(most, max(64, 8 * thread_count(threads)))
+    if backend == "cuda":
+        return 2 * most  # nothing but the final error needs memory: several fill a GPU
     return min(most, 64 if device.type == "cpu" else 2048)
 
 
 def _choose(backend: str, signals: Tensor, coords: Tensor, init: Weights) -> str:
     """The name of the backend to use."""
-    reason = unsupported(signals, coords, init)
+    reasons = {
+        "cpu": unsupported(signals, coords, init),
+        "cuda": unsupported_by_cuda(signals, coords, init),
+    }
     if backend == "auto":
-        return "reference" if reason else "cpu"
+        fast = "cpu" if signals.device.type == "cpu" else "cuda"
+        return "reference" if reasons[fast] else fast
     if backend not in BACKENDS:
         near = get_close_matches(backend, ["auto", *BACKENDS], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"unknown backend {backend!r}; choose 'auto' or one of {sorted(BACKENDS)}{hint}"
         )
-    if backend == "cpu" and reason:
+    if reasons.get(backend):
         raise ValueError(
-            f"backend 'cpu' cannot fit these tensors: {reason}; "
+            f"backend {backend!r} cannot fit these tensors: {reasons[backend]}; "
             f"convert them, or choose backend='reference'"
         )
     return backend
