@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from weightspace.models.autocast import apply
+
 __all__ = ["edge_scores", "edge_values"]
 
 # Pairs of nodes at a time: what a cache of a CPU holds, and on other devices a few GB.
@@ -31,7 +33,7 @@ def edge_scores(
     heads: int,
 ) -> Float[Tensor, "batch rows heads columns"]:
     """s_ijh = (q_i + Q e_ij)_h . (k_j + K e_ij)_h, with d split into heads."""
-    return _EdgeScores.apply(q, k, edges, torch.cat([to_q, to_k]), heads)  # pyright: ignore
+    return apply(_EdgeScores, q, k, edges, torch.cat([to_q, to_k]), heads)
 
 
 def edge_values(
@@ -41,7 +43,7 @@ def edge_values(
     scale: Float[Tensor, "d d_edge"],
 ) -> tuple[Float[Tensor, "batch rows d"], Float[Tensor, "batch rows heads d_edge"]]:
     """o_ih = sum_j a_ijh (S e_ij)_h * (v_j)_h, and the mean edges sum_j a_ijh e_ij."""
-    return _EdgeValues.apply(a, v, edges, scale)  # pyright: ignore
+    return apply(_EdgeValues, a, v, edges, scale)
 
 
 def _pieces(edges: Tensor) -> Iterator[tuple[slice, slice]]:

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from weightspace.models.autocast import apply
+
 __all__ = ["mean_rows_and_columns", "update_matrix"]
 
 
@@ -24,7 +26,7 @@ def update_matrix(
     relu: bool,
 ) -> Float[Tensor, "batch rows columns c_out"]:
     """M'_ij = M_ij A + r_i + c_j, then an optional ReLU."""
-    return _UpdateMatrix.apply(m, mixing, row_context, column_context, relu)  # pyright: ignore
+    return apply(_UpdateMatrix, m, mixing, row_context, column_context, relu)
 
 
 def mean_rows_and_columns(
