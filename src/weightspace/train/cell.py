@@ -78,7 +78,7 @@ def train_cell(
         clip_norm: scale gradients down to this norm; None never does.
         evaluate_every: updates between evaluations.
         seeds_together: all seeds make each update in one call, see `Stacked`, rather than train
-            one after the other; "auto" where that is faster, on a GPU.
+            one after the other; "auto" does so on a GPU.
         precision: "float32" or "bfloat16".
         device: where to train.
         progress: called after each update with (done, total) over all seeds.

@@ -52,6 +52,10 @@ class Stepper:
         """Step down the gradient of `loss` at update 1, 2, ...; give its learning rate."""
         self.optimizer.zero_grad()
         loss.backward()
+        return self.descend(update)
+
+    def descend(self, update: int) -> float:
+        """The same with the gradients as they are."""
         if self.clip_norm is not None:
             self.clip(self.parameters, self.clip_norm)
         lr = self.lr * warmup_cosine(update - 1, updates=self.updates, warmup=self.warmup)

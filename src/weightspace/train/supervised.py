@@ -18,7 +18,7 @@ from weightspace.train.draws import global_rng_from, split
 from weightspace.train.history import History
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.selection import subset
-from weightspace.train.stacked import Stacked
+from weightspace.train.stacked import Objective, Stacked
 from weightspace.train.steps import (
     DivergedError,
     Stepper,
@@ -149,8 +149,8 @@ def train_together(
         seen = subset(train, len(val), generator=chosen)
         batches = examples(train, batch_size=batch_size, generator=order)
         runs.append(_Run(model.train(), batches, augmented, mixed, layers, seen))
-    stacked = Stacked(models) if len(models) > 1 else None
     objective = _objective(statistics, device, precision)
+    stacked = Stacked(models, objective) if len(models) > 1 else None
     stepper = Stepper(
         list(models[0].parameters()) if stacked is None else stacked.parameters,
         updates=updates,
@@ -167,9 +167,10 @@ def train_together(
             drawn = [run.draw(targets, augment, mix) for run in runs]
             if stacked is None:
                 loss = objective(models[0], *drawn[0])[None]
+                step_lr = stepper.step(loss.sum(), update)
             else:
-                loss = stacked(objective, drawn)
-            step_lr = stepper.step(loss.sum(), update)
+                loss = stacked.backward(drawn)
+                step_lr = stepper.descend(update)
             losses.append(loss.detach())
             if update % evaluate_every == 0 or update == updates:
                 row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
@@ -236,9 +237,7 @@ class _Run:
             self.history.add(found, self.model)
 
 
-def _objective(
-    statistics: Statistics, device: torch.device, precision: str
-) -> Callable[[Callable[[Any], Tensor], Any, Tensor], Tensor]:
+def _objective(statistics: Statistics, device: torch.device, precision: str) -> Objective:
     """The loss of a model on a batch of raw inputs with soft targets."""
     half = precision == "bfloat16"
 
