@@ -120,6 +120,8 @@ BAD = {
     ),
     "a target under the floor": ("fit.target_psnr", 20.0, ["target_psnr is 20.0", "min_psnr"]),
     "a batch of one": ("train.batch_size", 1, ["train.batch_size", "given: 1"]),
+    "unknown precision": ("train.precision", "float16", ["train.precision", "'bfloat16'"]),
+    "seeds together or not": ("train.seeds_together", "never", ["train.seeds_together", "'auto'"]),
     "an augmented none": (
         "schemes.none",
         {"augment": [{"kind": "permutation"}]},

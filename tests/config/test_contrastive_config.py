@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from weightspace.config.contrastive import ContrastiveCellsConfig, ContrastiveConfig
 from weightspace.train.contrastive import pretrain
 from weightspace.train.contrastive_cell import train_contrastive_cell
-from weightspace.train.supervised import train_supervised
+from weightspace.train.supervised import train_together
 
 TRAINING = {"updates": 300, "batch_size": 64, "lr": None, "warmup": 50, "clip_norm": None}
 RAW = {
@@ -61,7 +61,7 @@ def test_resolved_settings_are_what_the_training_takes():
     }
     assert (settings["pretraining"]["lr"], settings["fine_tune"]["lr"]) == (0.5, 0.02)
     assert settings["pretraining"].pop("projection") == 128
-    for part, function in (("pretraining", pretrain), ("fine_tune", train_supervised)):
+    for part, function in (("pretraining", pretrain), ("fine_tune", train_together)):
         assert settings[part]["weight_decay"] == 0.1
         inspect.signature(function).bind_partial(**settings[part])
     taken = inspect.signature(train_contrastive_cell).parameters

@@ -1,6 +1,6 @@
 """The section of the training, the same for all cells."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -31,6 +31,8 @@ class TrainConfig(UpdatesConfig):
 
     seeds: list[Seed] = Field(min_length=1)
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    seeds_together: bool | Literal["auto"]
+    precision: Literal["float32", "bfloat16"]
     device: Device
 
     @field_validator("seeds")

@@ -86,10 +86,12 @@ class ProbeFeatures(nn.Module):
 
     def forward(self, w: Weights) -> Float[Tensor, "batch neurons d_node"]:
         """Return the features of every hidden and output neuron of standardised networks."""
-        values = activations(
-            unstandardise(w, self.statistics),
-            self.points,
-            omega_0=self.omega_0,
-            output_offset=self.output_offset,
-        )
+        # The sines multiply by omega_0 what autocast would round to three digits.
+        with torch.autocast(w.device.type, enabled=False):
+            values = activations(
+                unstandardise(w, self.statistics),
+                self.points,
+                omega_0=self.omega_0,
+                output_offset=self.output_offset,
+            )
         return self.linear(values)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, tensor_statistics
 from weightspace.rng import stream
+from weightspace.train.history import History
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
@@ -20,6 +21,7 @@ from weightspace.train.supervised import (
     predict,
     scores,
     train_supervised,
+    train_together,
 )
 
 __all__ = ["train_cell"]
@@ -42,6 +44,8 @@ def train_cell(
     label_smoothing: float = 0.0,
     clip_norm: float | None = None,
     evaluate_every: int,
+    seeds_together: bool | str = "auto",
+    precision: str = "float32",
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> CellResult:
@@ -49,7 +53,8 @@ def train_cell(
 
     A seed fixes the initialisation, the batches and the draws: cells that differ in the scheme
     alone start from the same model and see the same batches, and a seed gives the same run
-    whatever other seeds are trained. The training objects are the same for all seeds. The scores
+    whatever other seeds are trained; where they train together, up to rounding, and but for the
+    draws of layers such as dropout. The training objects are the same for all seeds. The scores
     on training examples are of un-augmented ones, at most as many as validation has: those that
     the batch norms are calibrated on (`History`).
 
@@ -72,6 +77,9 @@ def train_cell(
         label_smoothing: the share of each target that is spread over all classes.
         clip_norm: scale gradients down to this norm; None never does.
         evaluate_every: updates between evaluations.
+        seeds_together: all seeds make each update in one call, see `Stacked`, rather than train
+            one after the other; "auto" does so on a GPU.
+        precision: "float32" or "bfloat16".
         device: where to train.
         progress: called after each update with (done, total) over all seeds.
 
@@ -95,47 +103,51 @@ def train_cell(
     augment, mix = build_scheme(scheme, train=train, pool=chosen.pool, smoothing=label_smoothing)
     statistics = tensor_statistics(train.inputs)
     models = SelectedModels(dict(model), train.input_settings, train.n_classes, statistics, {})
+    settings = {
+        "augment": augment,
+        "mix": mix,
+        "statistics": statistics,
+        "updates": updates,
+        "batch_size": batch_size,
+        "lr": lr,
+        "weight_decay": weight_decay,
+        "warmup": warmup,
+        "label_smoothing": label_smoothing,
+        "clip_norm": clip_norm,
+        "evaluate_every": evaluate_every,
+        "precision": precision,
+    }
     runs, history, predictions, n_parameters = [], [], [], 0
     failed_seeds: dict[int, str] = {}
-    for i, seed in enumerate(seeds):
-        run_started = perf_counter()
-        network = models.initial(seed).to(device)
-        n_parameters = sum(p.numel() for p in network.parameters())
-        try:
-            found = train_supervised(
-                network,
-                train,
-                val,
-                augment=augment,
-                mix=mix,
-                statistics=statistics,
-                updates=updates,
-                batch_size=batch_size,
-                lr=lr,
-                weight_decay=weight_decay,
-                warmup=warmup,
-                label_smoothing=label_smoothing,
-                clip_norm=clip_norm,
-                evaluate_every=evaluate_every,
-                generator=stream(seed, "train"),
-                progress=_shifted(progress, i * updates, len(seeds) * updates),
-            )
-            network.load_state_dict(found.best_state)
-            internal = _accuracy(network, chosen.internal, statistics, batch_size, device)
-            test = datasets["test"].select(views=1).to(device)
-            logits = predict(network, test, statistics, batch_size)
-            accuracy, loss = scores(logits, test.labels)
-            require_finite(loss, f"the test loss of update {found.best_row['update']}")
-        except DivergedError as error:
-            failed_seeds[seed] = str(error)
-            continue
-        models.states[seed] = found.best_state
-        history += [{"seed": seed, **row} for row in found.rows]
-        predictions.append(_predictions(seed, test, logits))
-        run = _run(seed, updates, found.best_row)
-        run |= {"internal_accuracy": internal, "test_accuracy": accuracy}
-        run |= {"test_balanced_accuracy": balanced_accuracy(logits, test.labels)}
-        runs.append({**run, "test_loss": loss, "seconds": perf_counter() - run_started})
+    for group in _groups(seeds, seeds_together, train.device):
+        group_started = perf_counter()
+        networks = [models.initial(seed).to(device) for seed in group]
+        n_parameters = sum(p.numel() for p in networks[0].parameters())
+        on_update = _of_all(progress, seeds.index(group[0]) * updates, len(group), len(seeds))
+        trained = _train(networks, train, val, seeds=group, progress=on_update, **settings)
+        share = (perf_counter() - group_started) / len(group)
+        for seed, network, found in zip(group, networks, trained, strict=True):
+            test_started = perf_counter()
+            try:
+                if isinstance(found, DivergedError):
+                    raise found
+                network.load_state_dict(found.best_state)
+                internal = _accuracy(network, chosen.internal, statistics, batch_size, device)
+                test = datasets["test"].select(views=1).to(device)
+                logits = predict(network, test, statistics, batch_size)
+                accuracy, loss = scores(logits, test.labels)
+                require_finite(loss, f"the test loss of update {found.best_row['update']}")
+            except DivergedError as error:
+                failed_seeds[seed] = str(error)
+                continue
+            models.states[seed] = found.best_state
+            history += [{"seed": seed, **row} for row in found.rows]
+            predictions.append(_predictions(seed, test, logits))
+            run = _run(seed, updates, found.best_row)
+            run |= {"internal_accuracy": internal, "test_accuracy": accuracy}
+            run |= {"test_balanced_accuracy": balanced_accuracy(logits, test.labels)}
+            seconds = share + perf_counter() - test_started
+            runs.append({**run, "test_loss": loss, "seconds": seconds})
     if not runs:
         raise DivergedError(f"every seed failed; seed {seeds[0]}: {failed_seeds[seeds[0]]}")
     return CellResult(
@@ -156,13 +168,42 @@ def train_cell(
     )
 
 
-def _shifted(
-    progress: Callable[[int, int], None] | None, before: int, total: int
+def _groups(
+    seeds: Sequence[int], together: bool | str, device: torch.device
+) -> list[Sequence[int]]:
+    """The seeds that train together."""
+    if together not in (True, False, "auto"):
+        raise ValueError(f"seeds_together is {together!r}; it must be True, False or 'auto'")
+    if together == "auto":
+        together = device.type != "cpu"
+    return [seeds] if together else [[seed] for seed in seeds]
+
+
+def _train(
+    networks: Sequence[nn.Module],
+    train: Dataset,
+    val: Dataset,
+    *,
+    seeds: Sequence[int],
+    **settings: Any,
+) -> Sequence[History | DivergedError]:
+    """Train the networks of some seeds."""
+    generators = [stream(seed, "train") for seed in seeds]
+    if len(networks) > 1:
+        return train_together(networks, train, val, generators=generators, **settings)
+    try:
+        return [train_supervised(networks[0], train, val, generator=generators[0], **settings)]
+    except DivergedError as error:
+        return [error]
+
+
+def _of_all(
+    progress: Callable[[int, int], None] | None, before: int, seeds: int, of: int
 ) -> Callable[[int, int], None] | None:
-    """Report the progress of one run as that of the whole cell."""
+    """Report the progress of some seeds at a time as that of the whole cell."""
     if progress is None:
         return None
-    return lambda done, _: progress(before + done, total)
+    return lambda done, updates: progress(before + seeds * done, of * updates)
 
 
 def _accuracy(

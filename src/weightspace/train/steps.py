@@ -10,6 +10,8 @@ from weightspace.train.schedule import warmup_cosine
 
 __all__ = ["DivergedError", "Stepper", "check_settings", "means_since", "require_finite"]
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 class DivergedError(ValueError):
     """A training or what it selected no longer gives finite numbers."""
@@ -25,19 +27,23 @@ class Stepper:
         weight_decay: of AdamW.
         warmup: the number of updates over which the learning rate rises.
         clip_norm: scale gradients down to this norm; None never does.
+        stacked: the first axis of all `parameters` is of several models, each with a norm of
+            its own.
     """
 
     def __init__(
         self,
-        parameters: Sequence[nn.Parameter],
+        parameters: Sequence[Tensor],
         *,
         updates: int,
         lr: float,
         weight_decay: float,
         warmup: int,
         clip_norm: float | None,
+        stacked: bool = False,
     ) -> None:
         self.parameters = list(parameters)
+        self.clip = _clip_each if stacked else nn.utils.clip_grad_norm_
         self.updates, self.lr, self.warmup, self.clip_norm = updates, lr, warmup, clip_norm
         # The fused step is six times faster than the default loop over small tensors.
         self.optimizer = torch.optim.AdamW(self.parameters, weight_decay=weight_decay, fused=True)
@@ -46,13 +52,26 @@ class Stepper:
         """Step down the gradient of `loss` at update 1, 2, ...; give its learning rate."""
         self.optimizer.zero_grad()
         loss.backward()
+        return self.descend(update)
+
+    def descend(self, update: int) -> float:
+        """The same with the gradients as they are."""
         if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+            self.clip(self.parameters, self.clip_norm)
         lr = self.lr * warmup_cosine(update - 1, updates=self.updates, warmup=self.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
         return lr
+
+
+def _clip_each(parameters: Sequence[Tensor], clip_norm: float) -> None:
+    """`clip_grad_norm_` for each index of the first axis of all parameters."""
+    grads = [p.grad for p in parameters if p.grad is not None]
+    norms = torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in grads]).norm(dim=0)
+    scale = (clip_norm / (norms + 1e-6)).clamp(max=1.0)
+    for g in grads:
+        g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))
 
 
 def check_settings(
@@ -64,6 +83,7 @@ def check_settings(
     warmup: int,
     clip_norm: float | None,
     evaluate_every: int,
+    precision: str = "float32",
     **examples: int,
 ) -> None:
     """Stop before training if a setting is out of its range, or there are no `examples`.
@@ -81,6 +101,7 @@ def check_settings(
         ("warmup", warmup, 0 <= warmup <= updates, f"from 0 to updates = {updates}"),
         ("clip_norm", clip_norm, clip_norm is None or clip_norm > 0, "positive, or None"),
         ("evaluate_every", evaluate_every, evaluate_every > 0, "at least 1"),
+        ("precision", precision, precision in PRECISIONS, " or ".join(PRECISIONS)),
     ):
         if not in_range:
             raise ValueError(f"{name} is {value}; it must be {expected}")

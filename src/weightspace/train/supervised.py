@@ -1,7 +1,7 @@
 """Supervised training of a classifier, with selection on validation."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,32 +15,57 @@ from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.train.batches import examples
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
+from weightspace.train.history import History
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.selection import subset
-from weightspace.train.steps import Stepper, check_settings, means_since, require_finite
+from weightspace.train.stacked import Objective, Stacked
+from weightspace.train.steps import (
+    DivergedError,
+    Stepper,
+    check_settings,
+    means_since,
+    require_finite,
+)
 
-__all__ = ["History", "balanced_accuracy", "predict", "scores", "train_supervised"]
-
-
-@dataclass(frozen=True)
-class History:
-    """What one training left: a row per evaluation, and the best state on validation.
-
-    `rows` have the keys update, epoch, lr, loss, train_accuracy, train_loss, val_accuracy,
-    val_loss and val_balanced_accuracy; `best_row` is the selected one, `best_state` a copy of the
-    model's state at it, on the CPU. `loss` is the mean objective since the row before, with
-    augmentation, mix and smoothing. `train_accuracy` and `train_loss` are on the un-augmented
-    training examples, of which a fixed subset no larger than the validation set is taken; unless
-    others are given, it is the one that the batch norms are calibrated on.
-    """
-
-    rows: list[dict[str, Any]]
-    best_row: dict[str, Any]
-    best_state: dict[str, Tensor]
+__all__ = [
+    "balanced_accuracy",
+    "majority_accuracy",
+    "predict",
+    "scores",
+    "train_supervised",
+    "train_together",
+]
 
 
 def train_supervised(
     model: nn.Module,
+    train: Dataset,
+    val: Dataset,
+    *,
+    generator: torch.Generator,
+    **settings: Any,
+) -> History:
+    """Train one model in place.
+
+    Args:
+        model: ends in the state of the last update; the selected one is in the result.
+        train: the examples to learn from, on the model's device.
+        val: the examples to select on, on the same device.
+        generator: the source of all randomness.
+        settings: the further arguments of `train_together`.
+
+    Raises:
+        DivergedError: if a loss is not finite.
+        ValueError: if a setting is out of its range or a dataset is empty.
+    """
+    (found,) = train_together([model], train, val, generators=[generator], **settings)
+    if isinstance(found, DivergedError):
+        raise found
+    return found
+
+
+def train_together(
+    models: Sequence[nn.Module],
     train: Dataset,
     val: Dataset,
     *,
@@ -55,44 +80,52 @@ def train_supervised(
     label_smoothing: float = 0.0,
     clip_norm: float | None = None,
     evaluate_every: int,
+    precision: str = "float32",
     calibrate_on: Dataset | None = None,
-    generator: torch.Generator,
+    generators: Sequence[torch.Generator],
     progress: Callable[[int, int], None] | None = None,
-) -> History:
-    """Train `model` in place: select, augment, mix, standardise, predict, step.
+) -> list[History | DivergedError]:
+    """Train each of `models` in place: select, augment, mix, standardise, predict, step.
 
     Augmentations and mixes act on raw weights, whose symmetries they use; standardisation
-    comes after them. `generator` seeds separate streams for the order, the augmentation and
+    comes after them. Each generator seeds separate streams for the order, the augmentation and
     the mix, so that trainings from equal generators see the same batches whatever their scheme.
 
+    Several models make each update in one call, see `Stacked`. They share nothing else: a model
+    gives what it gives alone, up to rounding, and one that diverges leaves the others as they
+    are. The exception are layers that draw, such as dropout: they draw from one stream for all
+    models, so with them a training depends on which others it is together with.
+
     Args:
-        model: maps standardised inputs to logits `(batch, classes)`; it ends in the state of
-            the last update, the selected one is in the result.
-        train: the examples to learn from, on the model's device.
+        models: of one architecture, from standardised inputs to logits `(batch, classes)`; they
+            end in the state of the last update, the selected ones are in the result.
+        train: the examples to learn from, on the models' device.
         val: the examples to select on, on the same device.
         augment: applied to each batch of networks; None for none, and for raw data.
         mix: applied after `augment`; None for none, and for raw data.
         statistics: of the raw training examples, for `standardise`.
         updates: the number of optimiser steps.
-        batch_size: examples per step, and per step of the evaluation.
+        batch_size: examples per step of each model, and per step of the evaluation.
         lr: the peak learning rate of AdamW; `warmup_cosine` gives its course.
         weight_decay: of AdamW.
         warmup: the number of updates over which the learning rate rises.
         label_smoothing: the share of each target that is spread over all classes.
-        clip_norm: scale gradients down to this norm; None never does.
+        clip_norm: scale the gradients of each model down to this norm; None never does.
         evaluate_every: updates between evaluations; the last update always has one.
+        precision: "float32", or "bfloat16" for what the models multiply while they train.
+            Parameters, AdamW, standardisation, losses and evaluations are in float32.
         calibrate_on: the un-augmented examples that the batch norms are calibrated on before
             each evaluation, on the same device; no label is used. None takes the training
             examples that `History` tells of.
-        generator: the source of all randomness.
+        generators: the source of all randomness of each model.
         progress: called after each update with (done, total).
 
     Returns:
-        The rows of the evaluations and the state of best validation accuracy, ties going to the
-        lower validation loss, then to the earlier one.
+        For each model the rows of the evaluations and the state of best validation accuracy,
+        ties going to the lower validation loss, then to the earlier one; or, if a loss is not
+        finite, the error that says so.
 
     Raises:
-        DivergedError: if a loss is not finite.
         ValueError: if a setting is out of its range or a dataset is empty.
     """
     check_settings(
@@ -105,56 +138,116 @@ def train_supervised(
         warmup=warmup,
         clip_norm=clip_norm,
         evaluate_every=evaluate_every,
-    )
-    device = train.device
-    order, subset_stream, augment_stream, mix_stream, layer_stream = split(
-        generator, ("cpu", "cpu", device, device, device)
+        precision=precision,
     )
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
-    seen = subset(train, len(val), generator=subset_stream)
-    calibrate_on = seen if calibrate_on is None else calibrate_on
-    batches = examples(train, batch_size=batch_size, generator=order)
+    device, runs = train.device, []
+    for model, generator in zip(models, generators, strict=True):
+        order, chosen, augmented, mixed, layers = split(
+            generator, ("cpu", "cpu", device, device, device)
+        )
+        seen = subset(train, len(val), generator=chosen)
+        batches = examples(train, batch_size=batch_size, generator=order)
+        runs.append(_Run(model.train(), batches, augmented, mixed, layers, seen))
+    objective = _objective(statistics, device, precision)
+    stacked = Stacked(models, objective) if len(models) > 1 else None
     stepper = Stepper(
-        list(model.parameters()),
+        list(models[0].parameters()) if stacked is None else stacked.parameters,
         updates=updates,
         lr=lr,
         weight_decay=weight_decay,
         warmup=warmup,
         clip_norm=clip_norm,
+        stacked=stacked is not None,
     )
 
-    rows: list[dict[str, Any]] = []
-    best_row: dict[str, Any] = {}
-    best_state: dict[str, Tensor] = {}
-    losses: list[Tensor] = []
-    with global_rng_from(layer_stream):
-        model.train()
+    losses: list[Tensor] = []  # since the last evaluation, one per model each
+    with global_rng_from(runs[0].layer_stream):
         for update in range(1, updates + 1):
-            index, x = next(batches)
-            target = targets[index]
-            if augment is not None:
-                x = augment(x, generator=augment_stream)
-            if mix is not None:
-                x, target = mix(x, target, generator=mix_stream)
-            loss = soft_cross_entropy(model(standardise(x, statistics)), target)
-            step_lr = stepper.step(loss, update)
+            drawn = [run.draw(targets, augment, mix) for run in runs]
+            if stacked is None:
+                loss = objective(models[0], *drawn[0])[None]
+                step_lr = stepper.step(loss.sum(), update)
+            else:
+                loss = stacked.backward(drawn)
+                step_lr = stepper.descend(update)
             losses.append(loss.detach())
             if update % evaluate_every == 0 or update == updates:
                 row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
-                (row["loss"],) = means_since(losses, update, loss="the training loss")
-                calibrate_norms(model, calibrate_on, statistics, batch_size)
-                for name, part in (("train", seen), ("val", val)):
-                    logits = predict(model, part, statistics, batch_size)
-                    row[f"{name}_accuracy"], row[f"{name}_loss"] = scores(logits, part.labels)
-                row["val_balanced_accuracy"] = balanced_accuracy(logits, val.labels)
-                require_finite(row["val_loss"], f"the validation loss after update {update}")
-                if not best_row or _rank(row) > _rank(best_row):
-                    best_row, best_state = row, _copy_state(model)
-                rows.append(row)
+                for run, own in zip(runs, torch.stack(losses, dim=1).cpu(), strict=True):
+                    run.evaluate(row, own, val, calibrate_on, statistics, batch_size)
+                if all(run.failure for run in runs):
+                    break
                 losses = []
             if progress is not None:
                 progress(update, updates)
-    return History(rows, best_row, best_state)
+    return [run.failure or run.history for run in runs]
+
+
+@dataclass
+class _Run:
+    """One model of a training: where its batches come from, and what it has found."""
+
+    model: nn.Module
+    batches: Iterator[tuple[Tensor, Any]]
+    augment_stream: torch.Generator
+    mix_stream: torch.Generator
+    layer_stream: torch.Generator
+    seen: Dataset
+    history: History = field(default_factory=History)
+    failure: DivergedError | None = None
+
+    def draw(
+        self, targets: Tensor, augment: Augmentation | None, mix: Mix | None
+    ) -> tuple[Any, Tensor]:
+        """The inputs of the next update, not yet standardised, and their targets."""
+        index, x = next(self.batches)
+        target = targets[index]
+        if augment is not None:
+            x = augment(x, generator=self.augment_stream)
+        if mix is not None:
+            x, target = mix(x, target, generator=self.mix_stream)
+        return x, target
+
+    def evaluate(
+        self,
+        row: Mapping[str, Any],
+        losses: Float[Tensor, " updates"],
+        val: Dataset,
+        calibrate_on: Dataset | None,
+        statistics: Statistics,
+        batch_size: int,
+    ) -> None:
+        """Finish the row of an evaluation and select, unless the training has diverged."""
+        if self.failure:
+            return
+        found, given = dict(row), (statistics, batch_size)
+        try:
+            (found["loss"],) = means_since(losses.unbind(), row["update"], loss="the training loss")
+            calibration = self.seen if calibrate_on is None else calibrate_on
+            calibrate_norms(self.model, calibration, *given)
+            for name, part in (("train", self.seen), ("val", val)):
+                logits = predict(self.model, part, *given)
+                found[f"{name}_accuracy"], found[f"{name}_loss"] = scores(logits, part.labels)
+            found["val_balanced_accuracy"] = balanced_accuracy(logits, val.labels)
+            require_finite(found["val_loss"], f"the validation loss after update {row['update']}")
+        except DivergedError as error:
+            self.failure = error
+        else:
+            self.history.add(found, self.model)
+
+
+def _objective(statistics: Statistics, device: torch.device, precision: str) -> Objective:
+    """The loss of a model on a batch of raw inputs with soft targets."""
+    half = precision == "bfloat16"
+
+    def objective(model: Callable[[Any], Tensor], x: Any, target: Tensor) -> Tensor:
+        x = standardise(x, statistics)  # before anything is rounded
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = model(x)
+        return soft_cross_entropy(logits.float() if half else logits, target)
+
+    return objective
 
 
 def predict(
@@ -192,13 +285,3 @@ def balanced_accuracy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " 
 def majority_accuracy(train: Int[Tensor, " n"], test: Int[Tensor, " m"]) -> float:
     """The accuracy on `test` of always answering the most frequent label of `train`."""
     return (test.cpu() == train.cpu().mode().values).double().mean().item()
-
-
-def _rank(row: dict[str, Any]) -> tuple[float, float]:
-    """Greater is better: accuracy on validation, then minus the loss."""
-    return row["val_accuracy"], -row["val_loss"]
-
-
-def _copy_state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy on the CPU that further updates leave alone."""
-    return {k: v.detach().to("cpu", copy=True) for k, v in model.state_dict().items()}
