@@ -89,6 +89,12 @@ def points_of(dataset):
 
 
 @cache
+def sampling_of(dataset):
+    """How the points of a dataset of shapes are sampled; made once, like `fits_of`."""
+    return CONFIG.sampling_of(dataset)
+
+
+@cache
 def fits_of(dataset):
     """What decides the fits of a shard of a dataset; made once, for its thousands of shards."""
     fit = CONFIG.fit_of(dataset)
