@@ -39,7 +39,8 @@ def code_fingerprint(script: Path | str) -> str:
     digest = blake2b(digest_size=12)
     neutral = {PACKAGE / name for name in NEUTRAL}
     for path in [Path(script), *(p for p in dependencies(script) if p not in neutral)]:
-        digest.update(_meaning(path, path.stat().st_mtime_ns).encode())
+        meaning, _ = _read(path, path.stat().st_mtime_ns)
+        digest.update(meaning.encode())
     return digest.hexdigest()
 
 
@@ -49,21 +50,29 @@ def dependencies(script: Path | str) -> list[Path]:
     pending = [Path(script)]
     while pending:
         path = pending.pop()
-        new = _imports(path, path.stat().st_mtime_ns) - found
-        found |= new
-        pending += new
+        _, imports = _read(path, path.stat().st_mtime_ns)
+        pending += imports - found
+        found |= imports
     return sorted(found)
 
 
 @cache
-def _meaning(path: Path, mtime_ns: int) -> str:
-    """The syntax tree of a file as text, without docstrings."""
+def _read(path: Path, mtime_ns: int) -> tuple[str, frozenset[Path]]:
+    """The syntax tree of a file as text, without docstrings, and the files of ours it imports.
+
+    Both from one parse: every start of Snakemake, and with it every job of a cluster, pays for it.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    names: set[str] = set()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             del body[0]
-    return ast.dump(tree)
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return ast.dump(tree), frozenset(file for name in names for file in _module_files(name))
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -72,19 +81,6 @@ def _is_docstring(node: ast.AST) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
-
-
-@cache
-def _imports(path: Path, mtime_ns: int) -> frozenset[Path]:
-    """The files of this package that one file imports, anywhere in it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(file for name in names for file in _module_files(name))
 
 
 def _module_files(name: str) -> list[Path]:

@@ -1,3 +1,4 @@
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -85,6 +86,30 @@ def points_of(dataset):
     """The files of the points of a dataset of shapes; none of pictures."""
     shards = range(CONFIG.n_shards(dataset) if dataset in SHAPED else 0)
     return expand(rules.sample_points.output, dataset=dataset, shard=shards)
+
+
+@cache
+def sampling_of(dataset):
+    """How the points of a dataset of shapes are sampled; made once, like `fits_of`."""
+    return CONFIG.sampling_of(dataset)
+
+
+@cache
+def fits_of(dataset):
+    """What decides the fits of a shard of a dataset; made once, for its thousands of shards."""
+    fit = CONFIG.fit_of(dataset)
+    return {
+        "fit": fit.model_dump(exclude={"shard_size"}) | {"views": fit.views.fitted()},
+        "signal": CONFIG.signal_of(dataset),
+        "n_shards": CONFIG.n_shards(dataset),
+    }
+
+
+@cache
+def fit_mb(dataset):
+    """About how many MB the fits of a shard of a dataset need."""
+    points = 4 * CONFIG.points_mb(dataset)  # copies for retries and in tiles
+    return 2000 + (CONFIG.dataset_mb(dataset) + points) // CONFIG.n_shards(dataset)
 
 
 def shards_of(dataset):

@@ -95,7 +95,7 @@ rule sample_points:
         mem_mb=4000,
         runtime=120,
     params:
-        points=lambda wildcards: CONFIG.sampling_of(wildcards.dataset),
+        points=lambda wildcards: sampling_of(wildcards.dataset),
         n_shards=lambda wildcards: CONFIG.n_shards(wildcards.dataset),
         code=fingerprint("sample_points.py"),
     script:

@@ -19,26 +19,11 @@ rule fit_shard:
         "../../envs/weightspace.yaml"
     threads: 8
     resources:
-        mem_mb=lambda wildcards: (
-            2000
-            + (
-                CONFIG.dataset_mb(wildcards.dataset)
-                + 4
-                * CONFIG.points_mb(
-                    wildcards.dataset
-                )  # copies for retries and in tiles
-            )
-            // CONFIG.n_shards(wildcards.dataset)
-        ),
+        mem_mb=lambda wildcards: fit_mb(wildcards.dataset),
         gpu=int(CONFIG.fit.device == "cuda"),
         runtime=120,
     params:
-        fit=lambda wildcards: {
-            **CONFIG.fit_of(wildcards.dataset).model_dump(exclude={"shard_size"}),
-            "views": CONFIG.fit_of(wildcards.dataset).views.fitted(),
-        },
-        signal=lambda wildcards: CONFIG.signal_of(wildcards.dataset),
-        n_shards=lambda wildcards: CONFIG.n_shards(wildcards.dataset),
+        fits=lambda wildcards: fits_of(wildcards.dataset),
         code=fingerprint("fit_shard.py"),
     script:
         "../scripts/fit_shard.py"

@@ -17,14 +17,14 @@ from weightspace.store import write_inrs
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-shard, signal = int(snakemake.wildcards["shard"]), snakemake.params["signal"]
+shard, fits = int(snakemake.wildcards["shard"]), snakemake.params["fits"]
 with job(f"fit shard {shard}", snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
-    settings = dict(snakemake.params["fit"])
+    settings, signal = dict(fits["fit"]), fits["signal"]
     device = choose_device(settings.pop("device"))
     path = Path(snakemake.input["objects"])
     objects = read_study_objects(path)
-    rows = shard_rows(len(objects), shard, snakemake.params["n_shards"])
+    rows = shard_rows(len(objects), shard, fits["n_shards"])
     if signal is None:
         signals = image_signals(read_objects(path).images[rows])
     else:

@@ -158,9 +158,14 @@ class Config(Strict):
         used = {cell.dataset for cell in (*cells, *self.contrastive_cells.values())}
         return [name for name, d in self.datasets.items() if name in used and d.source != "inrs"]
 
+    @cached_property
+    def _fits_of(self) -> dict[str, FitConfig]:
+        """The settings of the fits by dataset, merged once: every fitting job asks for them."""
+        return {name: merged_fit(self.fit, d.fit) for name, d in self.datasets.items()}
+
     def fit_of(self, dataset: str) -> FitConfig:
         """Return the settings of the fits of a dataset."""
-        return merged_fit(self.fit, self.datasets[dataset].fit)
+        return self._fits_of[dataset]
 
     def _points_of(self, dataset: str) -> PointsConfig:
         return self.datasets[dataset].points or PointsConfig()
