@@ -145,10 +145,10 @@ def run() -> list[dict]:
 
 def _against_published() -> dict:
     a, b = _networks("a"), _networks("b")
-    generator = stream(0, "bench", "order")
+    generator, pairs = stream(0, "bench", "order"), list(zip(as_dicts(a), as_dicts(b), strict=True))
 
     def published() -> None:
-        for x, y in zip(as_dicts(a), as_dicts(b), strict=True):
+        for x, y in pairs:
             match_published(x, y, generator=generator)
 
     ours, theirs = _in_turns(lambda: match(a, b, signed=False), published)

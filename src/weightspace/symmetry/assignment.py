@@ -26,8 +26,9 @@ ROUNDING = 1e-12
 BLOCK = 4  # similarities are summed in blocks of 4 x 4, which live in registers
 LANES = 8  # rows of costs are whole vectors of 64-bit numbers
 COST_BITS = 55  # of a cost with its column; sums along paths and prices need some more
-DRIFTED = -(2**58)  # prices below it are not used again, so that sums stay below NOBODY
 NOBODY = 2**62  # a cost that nobody pays
+UNKNOWN = -NOBODY  # a price to be set
+DRIFTED = -(2**58)  # prices below it are not used again, so that sums stay below NOBODY
 DONE = -(2**63)  # the sign bit: of a distance that is known for good
 
 _jit = njit(fastmath={"contract", "reassoc", "nsz", "arcp"}, forceinline=True, error_model="numpy")
@@ -79,12 +80,15 @@ def _augment(cost, prices, owner, row, paths, columns):
     least = NOBODY
     for j in range(distance.size):
         least = min(least, costs[j] - prices[j])
+    at = least & columns
+    if owner[at] < 0:
+        owner[at] = row
+        return
     start = least & ~columns
     least -= start
     for j in range(distance.size):
         distance[j] = costs[j] - prices[j] - start
         before[j] = -1
-    at = least & columns
     while owner[at] >= 0:
         costs = cost[owner[at]]
         done, shift = least, costs[at] - prices[at] - least
@@ -108,18 +112,33 @@ def _augment(cost, prices, owner, row, paths, columns):
 
 @_jit
 @no_type_check
+def _start_prices(cost, prices, bits):
+    """Set each price to the mean of its column, from where paths are half as long as from 0."""
+    n, wide = cost.shape
+    prices[:] = 0
+    for i in range(n):
+        row = cost[i]
+        for j in range(wide):
+            prices[j] += row[j] >> bits
+    for j in range(n):
+        prices[j] = (prices[j] // n) << bits
+    prices[n:] = 0
+
+
+@_jit
+@no_type_check
 def _assign(cost, prices, owner, paths):
     """Fill `owner` with the row of each column, at the least total cost.
 
-    `prices` may hold any multiples of the cost unit not below DRIFTED and not above 0; those
-    of a similar problem make it fast.
+    `prices` hold those of a similar problem, or UNKNOWN; they are adapted.
     """
+    n, wide = cost.shape
+    bits = _column_bits(wide)
     if prices.min() < DRIFTED:
-        prices[:] = 0
+        _start_prices(cost, prices, bits)
     owner[:] = -1
-    columns = (1 << _column_bits(prices.size)) - 1
-    for row in range(cost.shape[0]):
-        _augment(cost, prices, owner, row, paths, columns)
+    for row in range(n):
+        _augment(cost, prices, owner, row, paths, (1 << bits) - 1)
 
 
 @_jit
@@ -204,28 +223,9 @@ def _take(similarity, owner, order, flip, signed):
 
 @_jit
 @no_type_check
-def _move_layer(fixed, moved, work, order, flip, signed):
-    """Bring one layer of neurons to its best place; `order` and `flip` are its own."""
-    similarity, cost, prices, owner, paths = work
-    _product(similarity, fixed, moved)
-    _fill_costs(cost, similarity, signed, _largest_norm(fixed) * _largest_norm(moved))
-    _assign(cost, prices, owner, paths)
-    return _take(similarity, owner, order, flip, signed)
-
-
-@_jit
-@no_type_check
 def _matrix(flat, rows, columns):
     """The start of a flat array as a matrix."""
     return flat[: rows * columns].reshape(rows, columns)
-
-
-@_jit
-@no_type_check
-def _sizes(layout, l):
-    """The neurons of layer l, and padded: the numbers that each has, the neurons."""
-    d = _up(layout[l - 1] + 1 + layout[l + 1], BLOCK)
-    return layout[l], d, _up(layout[l], LANES)
 
 
 @_jit
@@ -236,7 +236,7 @@ def _match_one(a, b, layout, starts, signed, sweeps, order, flip):
     wide, deep = _up(widest, LANES), _up(2 * widest + 1, BLOCK)
     fixed, moved = np.empty((last, deep * wide)), np.empty(deep * wide)
     similarity, cost = np.empty(wide * wide), np.empty(widest * wide, np.int64)
-    prices, owner = np.zeros((last, wide), np.int64), np.empty(widest, np.int64)
+    prices, owner = np.full((last, wide), UNKNOWN), np.empty(widest, np.int64)
     distance, before = np.empty(wide, np.int64), np.empty(wide, np.int64)
     stale = np.zeros(last + 1, np.bool_)  # to be solved (again)
     for l in range(last + 1):
@@ -244,19 +244,23 @@ def _match_one(a, b, layout, starts, signed, sweeps, order, flip):
         for k in range(widest):
             order[l, k], flip[l, k] = k, 1.0
     for l in range(1, last):
-        _, d, t = _sizes(layout, l)
-        _fill_neurons(_matrix(fixed[l], d, t), a, layout, starts, l, order, flip)
+        columns = _matrix(fixed[l], deep, _up(layout[l], LANES))
+        _fill_neurons(columns, a, layout, starts, l, order, flip)
     for _ in range(sweeps):
         for l in range(1, last):
             if not stale[l]:
                 continue
             stale[l] = False
-            n, d, t = _sizes(layout, l)
+            n, t = layout[l], _up(layout[l], LANES)
+            d = _up(layout[l - 1] + 1 + layout[l + 1], BLOCK)
             columns = _matrix(moved, d, t)
             _fill_neurons(columns, b, layout, starts, l, order, flip)
+            stay, gains = _matrix(fixed[l], d, t), _matrix(similarity, t, t)
+            _product(gains, stay, columns)
             costs, paths = _matrix(cost, n, t), (distance[:t], before[:t])
-            work = _matrix(similarity, t, t), costs, prices[l, :t], owner[:n], paths
-            if _move_layer(_matrix(fixed[l], d, t), columns, work, order[l], flip[l], signed):
+            _fill_costs(costs, gains, signed, _largest_norm(stay) * _largest_norm(columns))
+            _assign(costs, prices[l, :t], owner[:n], paths)
+            if _take(gains, owner[:n], order[l], flip[l], signed):
                 stale[l - 1], stale[l + 1] = l > 1, l < last - 1
         if not stale.any():
             break
