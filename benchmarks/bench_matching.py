@@ -1,4 +1,8 @@
-"""Pairs per second of `match` against a plain loop over pairs in NumPy and SciPy."""
+"""Pairs per second of `match` against two loops over pairs, and its share of a training step.
+
+One loop is weight matching as it is usually published, one pair at a time with SciPy called
+from torch (permutations alone); the other is what `match` does, written plainly in NumPy.
+"""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -7,7 +11,11 @@ from time import perf_counter
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from weightspace.augment.mixup import AlignedMixUp
+from weightspace.models.dws import DWSNet
 from weightspace.rng import stream
 from weightspace.siren import init_siren
 from weightspace.symmetry.matching import match
@@ -71,31 +79,126 @@ def match_loop(
     return perms, signs
 
 
+Network = dict[str, Tensor]
+
+
+def as_dicts(w: Weights) -> list[Network]:
+    """One dict of tensors per network, like a state dict."""
+    named = {f"weight{l}": x for l, x in enumerate(w.weights)}
+    named |= {f"bias{l}": x for l, x in enumerate(w.biases)}
+    return [{name: x[i] for name, x in named.items()} for i in range(len(w))]
+
+
+def match_published(
+    a: Network, b: Network, *, generator: torch.Generator, rounds: int = 100
+) -> list[Tensor]:
+    """Match one pair as published code does: layers in random order until a round gains nothing.
+
+    Each term of a similarity permutes a tensor along its other axes, and each step scores both
+    permutations as matrices. Reference: Ainsworth et al. 2023, Git Re-Basin, algorithm 1.
+    """
+    layers = len(a) // 2
+    of = [None, *range(layers - 1), None]  # the hidden layer that neurons belong to
+    axes = {f"weight{l}": (of[l + 1], of[l]) for l in range(layers)}
+    axes |= {f"bias{l}": (of[l + 1],) for l in range(layers)}
+    perms = [torch.arange(len(a[f"bias{h}"])) for h in range(layers - 1)]
+    for _ in range(rounds):
+        progress = False
+        for h in torch.randperm(layers - 1, generator=generator).tolist():
+            n = len(perms[h])
+            similarity = torch.zeros(n, n)
+            for name, layer_of in axes.items():
+                if h in layer_of:
+                    axis = layer_of.index(h)
+                    moved = b[name]
+                    for k, other in enumerate(layer_of):
+                        if k != axis and other is not None:
+                            moved = moved.index_select(k, perms[other])
+                    fixed = a[name].moveaxis(axis, 0).reshape(n, -1)
+                    similarity += fixed @ moved.moveaxis(axis, 0).reshape(n, -1).T
+            _, columns = linear_sum_assignment(similarity.detach().numpy(), maximize=True)
+            new = torch.from_numpy(columns)
+            before, after = (
+                torch.einsum("ij,ij->i", similarity, torch.eye(n)[p]).sum() for p in (perms[h], new)
+            )
+            progress |= bool(after > before + 1e-12)
+            perms[h] = new
+        if not progress:
+            break
+    return perms
+
+
 def run() -> list[dict]:
-    """Measure both, signed and unsigned, one thread, in turns; the rates are medians."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Measure everything in turns; the rates are medians. The loops run on one thread."""
+    before = torch.get_num_threads()
+    rows = []
     try:
-        return [_measure(signed) for signed in (False, True)]
+        torch.set_num_threads(1)
+        rows += [_against_published(), *(_against_plain(signed) for signed in (False, True))]
+        for threads in sorted({1, before}):
+            torch.set_num_threads(threads)
+            rows.append(_against_training(threads))
+        return rows
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
-def _measure(signed: bool) -> dict:
+def _against_published() -> dict:
     a, b = _networks("a"), _networks("b")
-    ours, plain = [], []
-    for _ in range(REPEATS):
-        ours.append(_seconds(lambda: match(a, b, signed=signed)))
-        plain.append(_seconds(lambda: match_loop(a, b, signed=signed)))
-    layout = "-".join(map(str, LAYOUT))
+    generator, pairs = stream(0, "bench", "order"), list(zip(as_dicts(a), as_dicts(b), strict=True))
+
+    def published() -> None:
+        for x, y in pairs:
+            match_published(x, y, generator=generator)
+
+    ours, theirs = _in_turns(lambda: match(a, b, signed=False), published)
+    return _row("match permutation, published procedure", "pairs/s", BATCH, ours, theirs)
+
+
+def _against_plain(signed: bool) -> dict:
+    a, b = _networks("a"), _networks("b")
+    ours, plain = _in_turns(
+        lambda: match(a, b, signed=signed), lambda: match_loop(a, b, signed=signed)
+    )
+    name = f"match permutation{' + sign' if signed else ''}, plain loop"
+    return _row(name, "pairs/s", BATCH, ours, plain)
+
+
+def _against_training(threads: int) -> dict:
+    """Aligned MixUp of a batch against a step of DWSNet: the ratio should be above 1 / 0.15."""
+    w = _networks("a")
+    target = torch.eye(10)[torch.arange(BATCH) % 10]
+    mix, generator = AlignedMixUp(signed=True), stream(0, "bench", "mix")
+    model = DWSNet(layer_layout=LAYOUT, d_out=10)
+    optimizer = torch.optim.AdamW(model.parameters())
+
+    def step() -> None:
+        optimizer.zero_grad()
+        cross_entropy(model(w), target).backward()
+        optimizer.step()
+
+    ours, training = _in_turns(lambda: mix(w, target, generator=generator), step)
+    name = f"aligned MixUp, step of DWSNet, {threads} thread{'s' * (threads > 1)}"
+    return _row(name, "batches/s", 1, ours, training)
+
+
+def _row(name: str, unit: str, amount: int, ours: float, reference: float) -> dict:
     return {
-        "name": f"match {'permutation + sign' if signed else 'permutation'} ({layout})",
-        "rate": BATCH / median(ours),
-        "unit": "pairs/s",
-        "reference": BATCH / median(plain),
-        "ratio": median(plain) / median(ours),
+        "name": f"{name} ({'-'.join(map(str, LAYOUT))})",
+        "rate": amount / ours,
+        "unit": unit,
+        "reference": amount / reference,
+        "ratio": reference / ours,
         "limit_fraction": None,
     }
+
+
+def _in_turns(f: Callable[[], object], g: Callable[[], object]) -> tuple[float, float]:
+    """The median seconds of each, after one call that compiles."""
+    f()
+    g()
+    seconds = [(_seconds(f), _seconds(g)) for _ in range(REPEATS)]
+    return tuple(map(median, zip(*seconds, strict=True)))
 
 
 def _networks(name: str) -> Weights:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from weightspace.data.coordinates import grid
 from weightspace.fit.blocks import ROWS, SOURCE
-from weightspace.fit.cpu import MAX_TILE, thread_count, tile_size
+from weightspace.fit.cpu import MAX_TILE, tile_size
 from weightspace.fit.fitting import FitResult, fit_sirens
 from weightspace.fit.kernel import fit_networks, sine_and_slope
 from weightspace.rng import stream
 from weightspace.siren import init_siren
+from weightspace.threads import thread_count
 from weightspace.weights import Weights
 
 # Layout, grid: one, two and three hidden layers, 1 to 4 inputs and outputs, widths that fill
@@ -144,7 +145,7 @@ def test_fitting_leaves_the_numbers_of_threads_alone():
     """Numba's first parallel loop sets OpenMP's number for torch; only a new process has one."""
     program = """
 import numba, torch
-from weightspace.fit.cpu import numba_threads
+from weightspace.threads import numba_threads
 torch.set_num_threads(1)
 assert torch.get_num_threads() == 1
 with numba_threads(numba.config.NUMBA_NUM_THREADS):

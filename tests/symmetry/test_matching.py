@@ -139,6 +139,15 @@ def test_invert_matching_undoes_it(
 
 
 @SIGNED
+def test_numbers_of_any_size_are_matched_alike(signed: bool) -> None:
+    a, b = (random_networks((2, 9, 12, 1), seed=s) for s in (0, 1))
+    found = match(a, b, signed=signed)
+    for scale in (1e-60, 1e60):
+        scaled = match(a.map(lambda x, c=scale: c * x), b, signed=signed)
+        assert_identical((*scaled.perms, *scaled.signs), (*found.perms, *found.signs))
+
+
+@SIGNED
 def test_pairs_do_not_feel_each_other(signed: bool) -> None:
     a, b = (random_networks((2, 8, 8, 1), 5, seed=s) for s in (0, 1))
     whole = match(a, b, signed=signed)
@@ -159,7 +168,7 @@ def _benchmark() -> ModuleType:
 
 
 @SIGNED
-@pytest.mark.parametrize("layout", [(2, 6, 1), (2, 16, 16, 1), (3, 8, 9, 10, 2)])
+@pytest.mark.parametrize("layout", [(2, 6, 1), (2, 16, 16, 1), (3, 8, 40, 10, 2)])
 def test_a_plain_loop_over_pairs_finds_the_same(layout: tuple[int, ...], signed: bool) -> None:
     a, b = (random_networks(layout, 8, seed=s) for s in (0, 1))
     found = match(a, b, signed=signed)
@@ -209,6 +218,9 @@ def test_what_can_not_be_matched_is_refused() -> None:
             "raw",
         ),
         (w, broken, r"networks \[1\] of b hold NaN"),
+        (broken, w, r"networks \[1\] of a hold NaN"),
+        (w.map(lambda x: x + torch.inf), w, r"networks \[0, 1, 2\] of a hold NaN"),
+        (w, w.map(lambda x: 1e200 * x), r"networks \[0, 1, 2\] of b hold .* too large"),
     ):
         with pytest.raises(ValueError, match=message):
             match(a, b, signed=False)

@@ -1,10 +1,7 @@
 """The CPU backend: lays out the data for the compiled loops of `kernel` and calls them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +10,10 @@ from torch.nn.functional import pad
 
 from weightspace.fit.blocks import LANES, ROWS
 from weightspace.fit.kernel import COLUMNS, fit_networks
+from weightspace.threads import numba_threads, thread_count
 from weightspace.weights import Weights
 
-__all__ = ["fit_cpu", "numba_threads", "thread_count", "tile_size", "unsupported"]
+__all__ = ["fit_cpu", "tile_size", "unsupported"]
 
 MAX_TILE = 128  # points at once
 
@@ -29,12 +27,6 @@ def unsupported(signals: Tensor, coords: Tensor, init: Weights) -> str | None:
         return None
     kinds = sorted({f"{x.dtype} on {x.device}" for x in tensors})
     return f"it fits torch.float32 on cpu; got {', '.join(kinds)}"
-
-
-def thread_count(threads: int | None) -> int:
-    """The number of threads to use: `threads`, by default torch's, at most what Numba has."""
-    wanted = torch.get_num_threads() if threads is None else threads
-    return min(wanted, numba.config.NUMBA_NUM_THREADS)  # pyright: ignore
 
 
 def fit_cpu(
@@ -167,20 +159,3 @@ def _tiles(x: Float[Tensor, "batch points d"], size: int, tile: int) -> np.ndarr
     slices = x.detach()[:, : x.shape[1] // size * size].unflatten(1, (-1, size))
     whole = pad(slices, (0, 0, 0, -size % tile))
     return whole.unflatten(2, (-1, tile)).flatten(3).contiguous().numpy()
-
-
-@contextmanager
-def numba_threads(threads: int) -> Iterator[None]:
-    """Run Numba's parallel loops on `threads` threads, and leave torch's number as it was.
-
-    Both use OpenMP, and Numba's start of its threads, at the first question about them, sets
-    the number for torch too: so torch is asked first.
-    """
-    torch_before = torch.get_num_threads()
-    numba_before = numba.get_num_threads()
-    numba.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(numba_before)
-        torch.set_num_threads(torch_before)

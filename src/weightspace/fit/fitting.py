@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from weightspace.fit.cpu import fit_cpu, thread_count, unsupported
+from weightspace.fit.cpu import fit_cpu, unsupported
 from weightspace.fit.cuda import fit_cuda, unsupported_by_cuda
 from weightspace.fit.quality import mse_of_psnr
 from weightspace.fit.reference import fit_reference, squared_error
+from weightspace.threads import thread_count
 from weightspace.weights import Weights, cat
 
 __all__ = ["BACKENDS", "Backend", "FitResult", "Schedule", "check_problem", "fit_sirens"]

@@ -68,7 +68,9 @@ def _take_rows(
     """The rows of each network in the order of its `index`."""
     if index is None:
         return x
-    return x[torch.arange(len(x), device=x.device)[:, None], index]
+    batch, n = index.shape
+    starts = n * torch.arange(batch, device=x.device)[:, None]
+    return x.flatten(0, 1).index_select(0, (starts + index).flatten()).view(x.shape)
 
 
 def _take_columns(
@@ -77,4 +79,5 @@ def _take_columns(
     """The columns of each network in the order of its `index`."""
     if index is None:
         return x
-    return _take_rows(x.transpose(1, 2), index).transpose(1, 2).contiguous()
+    index = index.view(len(x), 1, x.shape[2], *[1] * (x.ndim - 3))
+    return x.gather(2, index.expand(x.shape))
