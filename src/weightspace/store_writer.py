@@ -1,0 +1,202 @@
+"""Writing the HDF5 file of fitted INRs, from memory or piece by piece."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import FileIO
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from weightspace import inr_layout as layout
+from weightspace.atomic import replacing, start_writing
+from weightspace.inr_set import Header, InrSet
+
+__all__ = ["InrWriter", "StoreError", "hdf5_value", "write_inrs", "writing"]
+
+_CHUNK_BYTES = 2**20  # of a chunk of the largest array
+_PIECE_BYTES = 2**24  # asked for at a time
+# Fixed, so that the bytes do not follow the library's newest layout; any HDF5 >= 1.10 reads it.
+_LIBVER = ("v110", "v110")
+
+
+class StoreError(ValueError):
+    """A file of INRs that cannot be read or written; the message names it and what to do."""
+
+
+def write_inrs(path: Path | str, inrs: InrSet) -> None:
+    """Write a file of INRs; it appears whole or not at all, and equal content gives equal bytes.
+
+    Args:
+        path: the file; an existing one is replaced.
+        inrs: what to write.
+
+    Raises:
+        StoreError: if the file cannot be written; nothing is left behind.
+    """
+    arrays = layout.arrays(inrs)
+    with writing(path, inrs.header, len(inrs.weights)) as writer:
+        for name, x in arrays.items():
+            if name.startswith(("weights/", "biases/")):
+                writer.networks(name, x.shape[1:], lambda a, b, x=x: x[a:b])
+            else:
+                writer.array(name, x)
+
+
+@contextmanager
+def writing(path: Path | str, header: Header, n: int) -> Iterator["InrWriter"]:
+    """Write a file of `n` networks piece by piece; it appears when the block ends well.
+
+    All arrays of the format must be written, in the order of their names: equal content then
+    gives equal bytes, wherever it came from.
+
+    Raises:
+        StoreError: if the file cannot be written; nothing is left behind.
+    """
+    sink = None
+    try:
+        with replacing(path) as temporary, _Sink(temporary) as sink:
+            with h5py.File(sink, "w", libver=_LIBVER) as file:
+                writer = InrWriter(file, sink, header, n)
+                yield writer
+                writer.finish()
+            sink.check()
+    except OSError as error:
+        written = 0 if sink is None else sink.written
+        raise StoreError(
+            f"{path} could not be written ({error.strerror}): it needs more than {written} bytes "
+            f"in a folder with room and write permission; nothing was left behind, so run again"
+        ) from error
+
+
+class _Sink(FileIO):
+    """A new file for HDF5, which never hears of a failed write: it can crash at one.
+
+    Attributes:
+        written: how many bytes were.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self.written = 0
+        self._error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or remember why not."""
+        view = memoryview(data).cast("B")
+        n, start = len(view), self.tell()
+        try:
+            while len(view) and self._error is None:
+                done = super().write(view) or 0
+                self.written, view = self.written + done, view[done:]
+            start_writing(self.fileno(), start, n)
+        except OSError as error:
+            self._error = error
+        return n
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the first error there was."""
+        if self._error is not None:
+            raise self._error
+
+
+class InrWriter:
+    """The arrays of one file, see `writing`."""
+
+    def __init__(self, file: h5py.File, sink: _Sink, header: Header, n: int) -> None:
+        self._file, self._sink, self._n = file, sink, n
+        self._attributes = layout.attributes(header)
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._digests: dict[str, str] = {}
+        largest = max(4 * n * a * b for a, b in pairwise(header.layer_layout))
+        # The same networks in each chunk of all arrays, so that a part is read with no other.
+        self.chunk_height = -(-n // max(1, -(-largest // _CHUNK_BYTES)))
+        for name, value in self._attributes.items():
+            file.attrs[name] = hdf5_value(value)
+
+    def array(self, name: str, x: np.ndarray) -> None:
+        """Write an array that is not of the networks; again with other numbers of its type."""
+        if name in self._datasets:
+            self._datasets[name][...] = x
+        else:
+            data = hdf5_value(x)
+            self._datasets[name] = self._file.create_dataset(name, data=data, track_times=False)
+        self._done(name, layout.array_digest(name, x))
+
+    def networks(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        rows: Callable[[int, int], np.ndarray],
+        visit: Callable[[int, np.ndarray], None] | None = None,
+    ) -> None:
+        """Write weights or biases.
+
+        Args:
+            name: of the array.
+            shape: of one entry.
+            rows: gives the entries of the networks from one number to before another, float32;
+                asked for from the front to the back, and never written to afterwards.
+            visit: called with the number of the first network and each of these, in order,
+                while others are written.
+        """
+        dtype, whole = np.dtype("<f4"), (self._n, *shape)
+        chunks = {"chunks": (self.chunk_height, *shape), "fletcher32": True} if self._n else {}
+        dataset = self._file.create_dataset(name, whole, dtype, track_times=False, **chunks)
+        self._datasets[name] = dataset
+        hasher = layout.array_hasher(name, dtype, whole)
+
+        def digest(start: int, x: np.ndarray) -> None:
+            hasher.update(x.data)
+            if visit is not None:
+                visit(start, x)
+
+        chunk_bytes = self.chunk_height * 4 * int(np.prod(shape))
+        step = self.chunk_height * max(1, _PIECE_BYTES // max(1, chunk_bytes))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = None
+            for start in range(0, self._n, step or 1):
+                x = np.ascontiguousarray(rows(start, min(start + step, self._n)), dtype)
+                task = pool.submit(digest, start, x)
+                dataset[start : start + len(x)] = x
+                self._sink.check()
+                if waiting is not None:
+                    waiting.result()
+                waiting = task
+            if waiting is not None:
+                waiting.result()
+        self._done(name, hasher.hexdigest())
+
+    def finish(self) -> None:
+        """Write the digest of the file."""
+        digest = layout.file_digest(self._attributes, self._digests)
+        self._file.attrs["digest"] = hdf5_value(digest)
+
+    def _done(self, name: str, digest: str) -> None:
+        attributes = self._datasets[name].attrs
+        if name in self._digests:
+            attributes.modify("digest", hdf5_value(digest))
+        else:
+            attributes["digest"] = hdf5_value(digest)
+        self._digests[name] = digest
+        self._sink.check()
+
+
+def hdf5_value(value: Any) -> np.ndarray:
+    """A plain value, list of values or array as HDF5 takes it.
+
+    Text has a fixed length: damage to the heap of variable-length text can hang HDF5.
+    """
+    x = layout.encode_text(np.asarray(value))
+    return x.astype(h5py.string_dtype("utf-8", x.dtype.itemsize)) if x.dtype.kind == "S" else x
