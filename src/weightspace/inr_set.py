@@ -11,7 +11,15 @@ import torch
 
 from weightspace.weights import Weights
 
-__all__ = ["COLUMNS", "STATISTICS", "Header", "InrSet", "check_columns", "empty_columns"]
+__all__ = [
+    "COLUMNS",
+    "STATISTICS",
+    "Header",
+    "InrEntries",
+    "InrSet",
+    "check_columns",
+    "empty_columns",
+]
 
 COLUMNS: dict[str, type[np.generic]] = {
     "object_id": np.int64,  # the object's index in its official set
@@ -110,6 +118,19 @@ class InrSet:
         check_columns(self.columns, self.failures, self.header.classes, len(self.weights))
         for split, values in (self.statistics or {}).items():
             _check_statistics(split, values, len(self.header.layer_layout) - 1)
+
+
+@dataclass(frozen=True)
+class InrEntries:
+    """All that a file says of its networks but their weights; see `InrSet`.
+
+    `chunk_height` is how many networks lie in a chunk of the largest array.
+    """
+
+    header: Header
+    columns: dict[str, np.ndarray]
+    failures: dict[str, np.ndarray]
+    chunk_height: int
 
 
 def _check_weights(header: Header, w: Weights) -> None:

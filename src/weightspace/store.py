@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from weightspace.inr_set import (
     COLUMNS,
     STATISTICS,
     Header,
+    InrEntries,
     InrSet,
     check_columns,
     empty_columns,
@@ -39,16 +39,6 @@ __all__ = [
 ]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
-@dataclass(frozen=True)
-class InrEntries:
-    """All that a file says of its networks but their weights; see `InrSet`."""
-
-    header: Header
-    columns: dict[str, np.ndarray]
-    failures: dict[str, np.ndarray]
-    chunk_height: int  # the networks in a chunk of the largest array
 
 
 def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSet:

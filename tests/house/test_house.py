@@ -52,7 +52,7 @@ def test_a_file_holds_one_idea(path):
     [
         ("pandas", {"report"}),
         ("matplotlib", {"report"}),
-        ("h5py", {"store.py"}),
+        ("h5py", {"store.py", "store_writer.py"}),
         ("PIL", {"data"}),
         ("safetensors", {"dataset"}),
         ("numba", {"fit", "symmetry"}),

@@ -32,6 +32,7 @@ class TrainConfig(UpdatesConfig):
     seeds: list[Seed] = Field(min_length=1)
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     device: Device
+    memory_mb: Count | None
 
     @field_validator("seeds")
     @classmethod

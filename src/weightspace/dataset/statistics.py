@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 from torch import Tensor
 
+from weightspace.dataset.stored_weights import StoredWeights
 from weightspace.weights import Weights
 
 __all__ = ["CONSTANT", "Moments", "Statistics", "standardise", "tensor_statistics"]
@@ -66,7 +67,7 @@ class Moments:
 
 
 def tensor_statistics(
-    x: Weights | Tensor, rows: Int64[Tensor, " rows"] | None = None
+    x: Weights | StoredWeights | Tensor, rows: Int64[Tensor, " rows"] | None = None
 ) -> Statistics:
     """The mean and deviation of each tensor over all its entries of all examples.
 
@@ -76,7 +77,7 @@ def tensor_statistics(
     Args:
         x: at least one network, or one example of raw data: images `(n,
             height, width, channels)` or points `(n, points, channels)`.
-        rows: which examples to take; None takes all.
+        rows: which examples to take; None takes all, and must be of networks in their file.
 
     Returns:
         The statistics, in the order in which `Weights` yields its tensors; one of each for
@@ -87,8 +88,22 @@ def tensor_statistics(
     """
     if not len(x if rows is None else rows):
         raise ValueError("tensor_statistics needs at least one network or other example; got none")
-    found = [_moments(t, rows) for t in _tensors(x)]
+    if isinstance(x, StoredWeights):
+        found = [m.of() for m in _stored_moments(x)]
+    else:
+        found = [_moments(t, rows) for t in _tensors(x)]
     return Statistics(tuple(mean for mean, _ in found), tuple(std for _, std in found))
+
+
+def _stored_moments(x: StoredWeights) -> list[Moments]:
+    """Those of each tensor, in one pass over the file."""
+    moments = [Moments(len(x), t[0].numel()) for t in x[:1]]
+    start = 0
+    for part in x.parts():
+        for tensor, t in zip(moments, part, strict=True):
+            tensor.add(start, t)
+        start += len(part)
+    return moments
 
 
 def _moments(t: Tensor, rows: Tensor | None) -> tuple[float, float]:
