@@ -4,11 +4,10 @@ Sources are dropped from the page cache before a run that says "cold", so that t
 """
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -16,15 +15,24 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from weightspace.dataset.assemble import assemble
+from weightspace.dataset.examples import Dataset
+from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.dataset.statistics import standardise, tensor_statistics
+from weightspace.models.build import build_model
 from weightspace.siren import init_siren
 from weightspace.store import Header, InrSet, write_inrs
+from weightspace.train.batches import examples
+from weightspace.train.steps import Stepper
 
 LAYOUT = (2, 32, 32, 1)
 VIEWS = 5
 SHARD = 500 * VIEWS  # networks, as of 500 objects
 REPEATS = 5
+SHARDS = (8, 24)  # 96 and 287 MB
+BATCH, UPDATES = 256, 60
 
 
 def run() -> list[dict]:
@@ -32,8 +40,10 @@ def run() -> list[dict]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with TemporaryDirectory(dir=".") as folder:
-            return _assembly(Path(folder))
+        with TemporaryDirectory(dir=".") as name:
+            folder = Path(name)
+            write_shards(folder, max(SHARDS))
+            return [*_assembly(folder), *_memory(folder), *_training(folder)]
     finally:
         torch.set_num_threads(threads)
 
@@ -46,7 +56,7 @@ def write_shards(folder: Path, n_shards: int) -> list[Path]:
     for i, path in enumerate(paths):
         if not path.exists():
             entry = np.arange(SHARD) + i * SHARD
-            write_inrs(path, InrSet(_header(), w.map(lambda x: x + i), _columns(entry)))
+            write_inrs(path, InrSet(_header(), w.map(lambda x, i=i: x + i), _columns(entry)))
     return paths
 
 
@@ -86,7 +96,7 @@ def _columns(entry: np.ndarray) -> dict[str, np.ndarray]:
 
 def _assembly(folder: Path) -> list[dict]:
     rows = []
-    for n_shards in (8, 24):
+    for n_shards in SHARDS:
         paths = write_shards(folder, n_shards)
         size = sum(path.stat().st_size for path in paths)
         for cold in (True, False):
@@ -107,6 +117,75 @@ def _assembly(folder: Path) -> list[dict]:
                 }
             )
     return rows
+
+
+def _memory(folder: Path) -> list[dict]:
+    """The peak of a process that assembles, at two sizes; `reference` is that of the smaller."""
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from bench_data import assemble_shards, write_shards\n"
+        "folder, n = Path(sys.argv[1]), int(sys.argv[2])\n"
+        "assemble_shards(write_shards(folder, n), folder / 'out.h5') if n else None\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)"
+    )
+    commands = [[sys.executable, "-c", code, str(folder), str(n)] for n in (0, *SHARDS)]
+    none, small, large = (float(subprocess.check_output(c)) for c in commands)
+    return [
+        {
+            "name": f"assemble {SHARDS[1]} shards, peak beyond the {none:.0f} MB of imports",
+            "rate": large - none,
+            "unit": "MB",
+            "reference": small - none,
+            "ratio": (large - none) / (small - none),
+            "limit_fraction": None,
+        }
+    ]
+
+
+def _training(folder: Path) -> list[dict]:
+    """Updates of DWSNet on a set in its file, a quarter of which may be held, and in memory."""
+    path, memory = folder / "out.h5", max(SHARDS) * SHARD * 4740 // 4
+    here, there = (load_inr_dataset(path, memory=m)["train"] for m in (None, memory))
+    statistics = tensor_statistics(there.inputs)
+    sources = [
+        examples(data, batch_size=BATCH, generator=torch.Generator().manual_seed(0))
+        for data in (here, there)
+    ]
+    model = build_model(
+        kind="dws",
+        d_out=10,
+        generator=torch.Generator().manual_seed(0),
+        statistics=statistics,
+        **here.input_settings,
+    )
+    stepper = Stepper(
+        list(model.parameters()), updates=10**6, lr=1e-3, weight_decay=0.1, warmup=1, clip_norm=None
+    )
+
+    def train(data: Dataset, source: Iterator) -> None:
+        for _ in range(UPDATES):
+            index, x = next(source)
+            loss = cross_entropy(model(standardise(x, statistics)), data.labels[index])
+            stepper.step(loss, 1)
+
+    train(here, sources[0])  # the first updates are slower
+    seconds: list[list[float]] = [[], []]
+    for _ in range(REPEATS):
+        for times, data, source in zip(seconds, (here, there), sources, strict=True):
+            drop_from_cache([path])
+            times.append(_seconds(lambda d=data, s=source: train(d, s)))
+    in_memory, streamed = (UPDATES * BATCH / median(times) for times in seconds)
+    return [
+        {
+            "name": f"train DWSNet, {memory / 1e6:.0f} MB allowed of {4 * memory / 1e6:.0f}, cold",
+            "rate": streamed,
+            "unit": "INR/s",
+            "reference": in_memory,
+            "ratio": streamed / in_memory,
+            "limit_fraction": None,
+        }
+    ]
 
 
 def _copy(paths: list[Path], out: Path) -> None:

@@ -98,12 +98,24 @@ def stored(x: np.ndarray) -> np.ndarray:
 
 def encode_text(x: np.ndarray) -> np.ndarray:
     """Text in UTF-8, as narrow as the longest one; other arrays as they are."""
-    return np.char.encode(x, "utf-8") if x.dtype.kind == "U" else x
+    if x.dtype.kind != "U":
+        return x
+    try:
+        text = x.astype(np.bytes_)  # of ASCII, a hundred times faster
+    except UnicodeEncodeError:
+        text = np.char.encode(x, "utf-8")
+    longest = np.strings.str_len(text).max(initial=1)
+    return text.astype(f"S{longest}", copy=False)
 
 
 def decode_text(x: np.ndarray) -> np.ndarray:
     """The inverse of `encode_text`."""
-    return np.char.decode(x, "utf-8") if x.dtype.kind == "S" else x
+    if x.dtype.kind != "S":
+        return x
+    try:
+        return x.astype(np.str_)
+    except UnicodeDecodeError:
+        return np.char.decode(x, "utf-8")
 
 
 def array_digest(name: str, x: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from weightspace.chunks import Chunks
 from weightspace.weights import Weights
 
 __all__ = [
@@ -124,12 +125,14 @@ class InrSet:
 class InrEntries:
     """All that a file says of its networks but their weights; see `InrSet`.
 
-    `chunk_height` is how many networks lie in a chunk of the largest array.
+    `chunks` has the arrays of which it is known where their bytes lie, `chunk_height` how many
+    networks are in a chunk of the array with the fewest.
     """
 
     header: Header
     columns: dict[str, np.ndarray]
     failures: dict[str, np.ndarray]
+    chunks: dict[str, Chunks]
     chunk_height: int
 
 

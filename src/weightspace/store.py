@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from weightspace import inr_layout as layout
+from weightspace.chunks import find_chunks, read_rows
 from weightspace.inr_set import (
     COLUMNS,
     STATISTICS,
@@ -93,6 +94,7 @@ def read_entries(path: Path | str) -> InrEntries:
         networks = {name: arrays.datasets[name] for name in layout.network_arrays(header)}
         found = {name: (x.dtype, x.shape[1:], len(x)) for name, x in networks.items()}
         heights = [x.chunks[0] for x in networks.values() if x.chunks]
+        chunks = {name: c for name, x in networks.items() if (c := find_chunks(x))}
     n = len(columns["object_id"])
     try:
         for name, shape in layout.network_arrays(header).items():
@@ -101,11 +103,15 @@ def read_entries(path: Path | str) -> InrEntries:
         check_columns(columns, failures, header.classes, n)
     except ValueError as error:
         raise broken(path, error) from error
-    return InrEntries(header, columns, failures, min(heights, default=1))
+    return InrEntries(header, columns, failures, chunks, min(heights, default=1))
 
 
 def read_networks(
-    path: Path | str, rows: np.ndarray, into: Mapping[str, np.ndarray], at: np.ndarray
+    path: Path | str,
+    entries: InrEntries,
+    rows: np.ndarray,
+    into: Mapping[str, np.ndarray],
+    at: np.ndarray,
 ) -> None:
     """Read some weights and biases into arrays, checked by the checksums of their chunks.
 
@@ -113,7 +119,8 @@ def read_networks(
     check.
 
     Args:
-        path: a file that `read_entries` has checked.
+        path: the file.
+        entries: of `read_entries`.
         rows: which networks, `(k,)`, in any order.
         into: for each name of an array, as "weights/0", where its entries go.
         at: the places there, `(k,)`.
@@ -121,9 +128,16 @@ def read_networks(
     Raises:
         StoreError: as `read_inrs`.
     """
-    with _opened(path) as file:
-        for name, out in into.items():
-            _read_rows(_dataset(file, name), rows, out, at)
+    if not entries.chunks.keys() >= into.keys():
+        with _opened(path) as file:
+            datasets = _Arrays(file).datasets
+            for name, out in into.items():
+                _read_rows(datasets[name], rows, out, at)
+        return
+    try:
+        read_rows(path, entries.chunks, rows, into, at)
+    except OSError as error:
+        raise StoreError(_damaged(path, str(error))) from error
 
 
 def broken(path: Path | str, error: object) -> StoreError:
@@ -251,13 +265,6 @@ def _splits(file: h5py.File) -> list[str]:
     """The splits with statistics."""
     group = file.get("statistics")
     return list(group) if isinstance(group, h5py.Group) else []
-
-
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    found = file[name]
-    if not isinstance(found, h5py.Dataset):
-        raise StoreError(_damaged(file.filename, f"{name} is not an array"))
-    return found
 
 
 def _plain(value: Any) -> Any:

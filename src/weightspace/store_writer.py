@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from io import FileIO
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +14,13 @@ import numpy as np
 
 from weightspace import inr_layout as layout
 from weightspace.atomic import replacing, start_writing
+from weightspace.chunks import add_checksum
 from weightspace.inr_set import Header, InrSet
 
 __all__ = ["InrWriter", "StoreError", "hdf5_value", "write_inrs", "writing"]
 
 _CHUNK_BYTES = 2**20  # of a chunk of the largest array
-_PIECE_BYTES = 2**24  # asked for at a time
+_PIECE_BYTES = 2**23  # asked for at a time
 # Fixed, so that the bytes do not follow the library's newest layout; any HDF5 >= 1.10 reads it.
 _LIBVER = ("v110", "v110")
 
@@ -41,9 +43,13 @@ def write_inrs(path: Path | str, inrs: InrSet) -> None:
     with writing(path, inrs.header, len(inrs.weights)) as writer:
         for name, x in arrays.items():
             if name.startswith(("weights/", "biases/")):
-                writer.networks(name, x.shape[1:], lambda a, b, x=x: x[a:b])
+                writer.networks(name, x.shape[1:], partial(_copy_rows, x))
             else:
                 writer.array(name, x)
+
+
+def _copy_rows(x: np.ndarray, start: int, into: np.ndarray) -> None:
+    into[...] = x[start : start + len(into)]
 
 
 @contextmanager
@@ -59,8 +65,8 @@ def writing(path: Path | str, header: Header, n: int) -> Iterator["InrWriter"]:
     sink = None
     try:
         with replacing(path) as temporary, _Sink(temporary) as sink:
-            with h5py.File(sink, "w", libver=_LIBVER) as file:
-                writer = InrWriter(file, sink, header, n)
+            with h5py.File(sink, "w", libver=_LIBVER) as file, ThreadPoolExecutor(2) as pool:
+                writer = InrWriter(file, sink, pool, header, n)
                 yield writer
                 writer.finish()
             sink.check()
@@ -81,18 +87,20 @@ class _Sink(FileIO):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
-        self.written = 0
+        self.written = self._begun = 0
         self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
         """Write all of it, or remember why not."""
         view = memoryview(data).cast("B")
-        n, start = len(view), self.tell()
+        n = len(view)
         try:
             while len(view) and self._error is None:
                 done = super().write(view) or 0
                 self.written, view = self.written + done, view[done:]
-            start_writing(self.fileno(), start, n)
+            if self.written - self._begun >= _PIECE_BYTES:
+                start_writing(self.fileno(), self._begun, self.written - self._begun)
+                self._begun = self.written
         except OSError as error:
             self._error = error
         return n
@@ -114,8 +122,10 @@ class _Sink(FileIO):
 class InrWriter:
     """The arrays of one file, see `writing`."""
 
-    def __init__(self, file: h5py.File, sink: _Sink, header: Header, n: int) -> None:
-        self._file, self._sink, self._n = file, sink, n
+    def __init__(
+        self, file: h5py.File, sink: _Sink, pool: ThreadPoolExecutor, header: Header, n: int
+    ) -> None:
+        self._file, self._sink, self._pool, self._n = file, sink, pool, n
         self._attributes = layout.attributes(header)
         self._datasets: dict[str, h5py.Dataset] = {}
         self._digests: dict[str, str] = {}
@@ -138,7 +148,7 @@ class InrWriter:
         self,
         name: str,
         shape: tuple[int, ...],
-        rows: Callable[[int, int], np.ndarray],
+        read: Callable[[int, np.ndarray], None],
         visit: Callable[[int, np.ndarray], None] | None = None,
     ) -> None:
         """Write weights or biases.
@@ -146,10 +156,9 @@ class InrWriter:
         Args:
             name: of the array.
             shape: of one entry.
-            rows: gives the entries of the networks from one number to before another, float32;
-                asked for from the front to the back, and never written to afterwards.
-            visit: called with the number of the first network and each of these, in order,
-                while others are written.
+            read: called with the number of a network and a float32 array to set to the entries
+                from it on; from the front to the back, while others are written.
+            visit: called with the same number and the array once it is set, in the same order.
         """
         dtype, whole = np.dtype("<f4"), (self._n, *shape)
         chunks = {"chunks": (self.chunk_height, *shape), "fletcher32": True} if self._n else {}
@@ -162,21 +171,37 @@ class InrWriter:
             if visit is not None:
                 visit(start, x)
 
-        chunk_bytes = self.chunk_height * 4 * int(np.prod(shape))
-        step = self.chunk_height * max(1, _PIECE_BYTES // max(1, chunk_bytes))
-        with ThreadPoolExecutor(1) as pool:
-            waiting = None
-            for start in range(0, self._n, step or 1):
-                x = np.ascontiguousarray(rows(start, min(start + step, self._n)), dtype)
-                task = pool.submit(digest, start, x)
-                dataset[start : start + len(x)] = x
-                self._sink.check()
-                if waiting is not None:
-                    waiting.result()
-                waiting = task
-            if waiting is not None:
-                waiting.result()
+        chunk = np.empty(4 * self.chunk_height * int(np.prod(shape)) + 4, np.uint8)
+        step = max(1, self.chunk_height * max(1, _PIECE_BYTES // max(1, len(chunk))))
+        # One is read, one written, one digested.
+        pieces = [np.empty((min(step, self._n), *shape), dtype) for _ in range(3)]
+
+        def get(start: int) -> np.ndarray:
+            x = pieces[start // step % 3][: max(0, self._n - start)]
+            read(start, x)
+            return x
+
+        coming, digested = self._pool.submit(get, 0), None
+        for start in range(0, self._n, step):
+            x = coming.result()
+            coming = self._pool.submit(get, start + step)
+            self._write_chunks(dataset, start, x, chunk)
+            if digested is not None:
+                digested.result()
+            digested = self._pool.submit(digest, start, x)
+        if digested is not None:
+            digested.result()
         self._done(name, hasher.hexdigest())
+
+    def _write_chunks(
+        self, dataset: h5py.Dataset, start: int, x: np.ndarray, chunk: np.ndarray
+    ) -> None:
+        """Write whole chunks, from an entry on with which one begins; `chunk` is used for each."""
+        height = self.chunk_height
+        for a in range(0, len(x), height):
+            place = (start + a, *[0] * (x.ndim - 1))
+            dataset.id.write_direct_chunk(place, add_checksum(x[a : a + height], chunk))
+            self._sink.check()
 
     def finish(self) -> None:
         """Write the digest of the file."""

@@ -8,9 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
+from strategies import random_networks
 
 from weightspace import store_writer
 from weightspace.dataset.assemble import assemble, with_statistics
@@ -55,8 +57,6 @@ def test_shards_of_another_chunking_give_the_same_bytes(study, monkeypatch):
 
 def flip(path, name, *, chunk):
     """Damage one byte of a chunk of an array."""
-    import h5py
-
     with h5py.File(path) as file:
         offset = file[name].id.get_chunk_info(chunk).byte_offset
     content = bytearray(path.read_bytes())
@@ -118,8 +118,6 @@ def test_the_memory_of_a_merge_does_not_grow_with_the_networks(study):
         rows = np.arange(2000)
         columns = {name: np.repeat(x, 2000) for name, x in one.columns.items()}
         columns |= {"object_id": 2000 * i + rows}
-        from strategies import random_networks
-
         w = random_networks((2, 32, 32, 1), 2000, dtype=torch.float32)
         write_inrs(
             study.folder / f"shard_{i:02}.h5",
@@ -134,6 +132,6 @@ def test_the_memory_of_a_merge_does_not_grow_with_the_networks(study):
         return int(subprocess.check_output(command, env=environment)) / 1024  # MiB
 
     grown = peak(24) - peak(8)
-    # 32,000 networks more are 152 MB
-    assert grown < 30
+    # 32,000 networks more are 152 MB; their columns, in all stages, some 20 MB
+    assert grown < 76
     assert len(read_inrs(study.folder / "out.h5", slice(0, 0)).columns["view"]) == 0

@@ -17,7 +17,7 @@ rule assemble:
     threads: 1
     resources:
         # The columns are in memory, of the networks a few MiB.
-        mem_mb=lambda wildcards: 1000 + CONFIG.n_inrs(wildcards.dataset) // 2000,
+        mem_mb=lambda wildcards: 1000 + CONFIG.n_inrs(wildcards.dataset) // 1500,
         runtime=30,
     params:
         views=lambda wildcards: CONFIG.fit_of(wildcards.dataset).views.fitted(),

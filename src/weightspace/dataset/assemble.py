@@ -11,7 +11,7 @@ import torch
 from weightspace.dataset.completeness import AssemblyError, Expected, check_entries
 from weightspace.dataset.merge import QUANTILES, merge, psnr_quantiles, split_statistics
 from weightspace.dataset.statistics import tensor_statistics
-from weightspace.store import Header, InrEntries, InrSet, read_entries
+from weightspace.store import Header, InrSet, read_entries
 
 __all__ = ["QUANTILES", "AssemblyError", "assemble", "with_statistics"]
 
@@ -56,8 +56,8 @@ def assemble(
         )
     header = _common_header({path: shard.header for path, shard in shards.items()}, dataset)
     check_entries(shards, expected)
-    joined = merge(out_path, header, shards)
-    return {split: _quality(joined, split, expected) for split in views}
+    columns, failures = merge(out_path, header, shards)
+    return {split: _quality(columns, failures, split, expected) for split in views}
 
 
 def _common_header(headers: Mapping[str, Header], dataset: str | None) -> Header:
@@ -90,13 +90,18 @@ def with_statistics(inrs: InrSet) -> InrSet:
     return replace(inrs, statistics=statistics or None)
 
 
-def _quality(inrs: InrEntries, split: str, expected: Expected) -> dict[str, Any]:
-    psnr = inrs.columns["psnr"][inrs.columns["split"] == split].astype(np.float64)
+def _quality(
+    columns: Mapping[str, np.ndarray],
+    failures: Mapping[str, np.ndarray],
+    split: str,
+    expected: Expected,
+) -> dict[str, Any]:
+    psnr = columns["psnr"][columns["split"] == split].astype(np.float64)
     quantiles = psnr_quantiles(psnr).tolist() if len(psnr) else [None] * len(QUANTILES)
     return {
         "objects": int((expected.splits == split).sum()),
         "inrs": len(psnr),
-        "failures": int((inrs.failures["split"] == split).sum()),
+        "failures": int((failures["split"] == split).sum()),
         "psnr_mean": float(psnr.mean()) if len(psnr) else None,
         "psnr_min": float(psnr.min()) if len(psnr) else None,
         "psnr_quantiles": dict(zip(map(str, QUANTILES), quantiles, strict=True)),

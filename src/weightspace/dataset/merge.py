@@ -15,11 +15,15 @@ from weightspace.store_writer import InrWriter, writing
 
 __all__ = ["QUANTILES", "merge", "psnr_quantiles", "split_statistics"]
 
+Columns = dict[str, np.ndarray]
+
 # Of the PSNR in the file's statistics and in the report.
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def merge(path: Path | str, header: Header, shards: Mapping[str, InrEntries]) -> InrEntries:
+def merge(
+    path: Path | str, header: Header, shards: Mapping[str, InrEntries]
+) -> tuple[Columns, Columns]:
     """Write the networks and failures of files to one, each sorted by (object_id, view).
 
     Args:
@@ -28,14 +32,14 @@ def merge(path: Path | str, header: Header, shards: Mapping[str, InrEntries]) ->
         shards: by their paths.
 
     Returns:
-        What the file says of its networks; their statistics are in the file alone.
+        The columns of the networks and of the failures.
 
     Raises:
         StoreError: if a shard is damaged or the file cannot be written.
     """
     columns, number, row = _joined([shard.columns for shard in shards.values()])
     failures, *_ = _joined([shard.failures for shard in shards.values()])
-    networks = _Networks(list(shards), number, row)
+    networks = _Networks(list(shards), list(shards.values()), number, row)
     shapes = layout.network_arrays(header)
     # Their means and deviations are not known before the networks were read: overwritten below.
     statistics = {
@@ -60,7 +64,7 @@ def merge(path: Path | str, header: Header, shards: Mapping[str, InrEntries]) ->
         for split, values in statistics.items():
             for key in ("mean", "std"):
                 writer.array(f"statistics/{split}/{key}", values[key])
-    return InrEntries(header, columns, failures, writer.chunk_height)
+    return columns, failures
 
 
 def split_statistics(
@@ -97,6 +101,7 @@ class _Networks:
     """Where each network of the new file lies."""
 
     paths: list[str]
+    entries: list[InrEntries]  # of each path
     number: np.ndarray  # (n,), of its path
     row: np.ndarray  # (n,), in that file
 
@@ -106,7 +111,7 @@ class _Networks:
         writer.networks(
             name,
             shape,
-            partial(self._read, name, shape),
+            partial(self._read, name),
             lambda start, x: moments.add(start, torch.from_numpy(x)),
         )
         if not (finite := np.isfinite(moments.sums)).all():
@@ -118,11 +123,9 @@ class _Networks:
             )
         return moments
 
-    def _read(self, name: str, shape: tuple[int, ...], start: int, stop: int) -> np.ndarray:
+    def _read(self, name: str, start: int, into: np.ndarray) -> None:
         """Some entries of an array, in the order of the new file."""
-        x = np.empty((stop - start, *shape), np.float32)
-        number, row = self.number[start:stop], self.row[start:stop]
+        number, row = (x[start : start + len(into)] for x in (self.number, self.row))
         for i in np.unique(number).tolist():
             at = np.flatnonzero(number == i)
-            read_networks(self.paths[i], row[at], {name: x}, at)
-        return x
+            read_networks(self.paths[i], self.entries[i], row[at], {name: into}, at)

@@ -80,7 +80,7 @@ class StoredWeights:
     def _read(self, rows: np.ndarray) -> Weights:
         shapes = layout.network_arrays(self.entries.header)
         arrays = {name: np.empty((len(rows), *shape), "<f4") for name, shape in shapes.items()}
-        read_networks(self.path, rows, arrays, np.arange(len(rows)))
+        read_networks(self.path, self.entries, rows, arrays, np.arange(len(rows)))
         for name, x in arrays.items():
             if not np.isfinite(x.sum(dtype=np.float64)):
                 raise broken(self.path, f"{name} holds NaN or infinity")
