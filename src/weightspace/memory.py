@@ -62,7 +62,7 @@ def _left_to_groups(root: Path) -> list[int]:
         group = root / "sys/fs/cgroup" / name.strip("/")
         for folder in (group, *group.parents):
             if (limit := folder / "memory.max").exists() and limit.read_text().strip() != "max":
-                stat = dict(line.split() for line in (folder / "memory.stat").open())
+                stat = dict(x.split() for x in (folder / "memory.stat").read_text().splitlines())
                 used = int((folder / "memory.current").read_text()) - int(stat["inactive_file"])
                 left.append(max(0, int(limit.read_text()) - used))
     except (OSError, IndexError, KeyError):  # no control groups, or of version 1

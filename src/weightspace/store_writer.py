@@ -1,7 +1,7 @@
 """Writing the HDF5 file of fitted INRs, from memory or piece by piece."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from io import FileIO
@@ -65,7 +65,7 @@ def writing(path: Path | str, header: Header, n: int) -> Iterator["InrWriter"]:
     sink = None
     try:
         with replacing(path) as temporary, _Sink(temporary) as sink:
-            with h5py.File(sink, "w", libver=_LIBVER) as file, ThreadPoolExecutor(2) as pool:
+            with h5py.File(sink, "w", libver=_LIBVER) as file, ThreadPoolExecutor(3) as pool:
                 writer = InrWriter(file, sink, pool, header, n)
                 yield writer
                 writer.finish()
@@ -166,11 +166,6 @@ class InrWriter:
         self._datasets[name] = dataset
         hasher = layout.array_hasher(name, dtype, whole)
 
-        def digest(start: int, x: np.ndarray) -> None:
-            hasher.update(x.data)
-            if visit is not None:
-                visit(start, x)
-
         chunk = np.empty(4 * self.chunk_height * int(np.prod(shape)) + 4, np.uint8)
         step = max(1, self.chunk_height * max(1, _PIECE_BYTES // max(1, len(chunk))))
         # One is read, one written, one digested.
@@ -181,16 +176,15 @@ class InrWriter:
             read(start, x)
             return x
 
-        coming, digested = self._pool.submit(get, 0), None
+        coming, busy = self._pool.submit(get, 0), []
         for start in range(0, self._n, step):
             x = coming.result()
             coming = self._pool.submit(get, start + step)
             self._write_chunks(dataset, start, x, chunk)
-            if digested is not None:
-                digested.result()
-            digested = self._pool.submit(digest, start, x)
-        if digested is not None:
-            digested.result()
+            _wait_for(busy)
+            busy = [self._pool.submit(hasher.update, x.data)]
+            busy += [self._pool.submit(visit, start, x)] if visit is not None else []
+        _wait_for(busy)
         self._done(name, hasher.hexdigest())
 
     def _write_chunks(
@@ -216,6 +210,11 @@ class InrWriter:
             attributes["digest"] = hdf5_value(digest)
         self._digests[name] = digest
         self._sink.check()
+
+
+def _wait_for(tasks: Iterable[Future]) -> None:
+    for task in tasks:
+        task.result()
 
 
 def hdf5_value(value: Any) -> np.ndarray:

@@ -17,8 +17,8 @@ Inputs = TypeVar("Inputs", Weights, Tensor)
 
 # Below this share of the mean a deviation is float32 rounding of a constant.
 CONSTANT = 1e-6
-# Entries of a tensor at a time, so that no large tensor is copied.
-_CHUNK = 2**20
+# Entries of a tensor at a time, so that what is computed of them stays in the cache.
+_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
