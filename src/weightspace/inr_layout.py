@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "array_digest",
+    "array_hasher",
     "array_names",
     "arrays",
     "attributes",
@@ -21,6 +23,8 @@ __all__ = [
     "encode_text",
     "file_digest",
     "header",
+    "network_arrays",
+    "stored",
 ]
 
 FORMAT = "weightspace.inr"
@@ -75,29 +79,55 @@ def arrays(inrs: InrSet) -> dict[str, np.ndarray]:
     groups |= {"columns": inrs.columns, "failures": inrs.failures}
     groups |= {f"statistics/{split}": x for split, x in (inrs.statistics or {}).items()}
     named = {f"{group}/{name}": x for group, xs in groups.items() for name, x in xs.items()}
-    return {name: _stored(named[name]) for name in sorted(named)}
+    return {name: stored(named[name]) for name in sorted(named)}
 
 
-def _stored(x: np.ndarray) -> np.ndarray:
+def network_arrays(of: Header) -> dict[str, tuple[int, ...]]:
+    """The names of the weights and biases, sorted, and the shape of each of one network."""
+    pairs = list(enumerate(pairwise(of.layer_layout)))
+    shapes: dict[str, tuple[int, ...]] = {f"biases/{l}": (n_out,) for l, (_, n_out) in pairs}
+    shapes |= {f"weights/{l}": (n_out, n_in) for l, (n_in, n_out) in pairs}
+    return {name: shapes[name] for name in sorted(shapes)}
+
+
+def stored(x: np.ndarray) -> np.ndarray:
+    """An array as it is stored: C order, little-endian, text in UTF-8."""
     x = encode_text(x)
     return np.asarray(x, x.dtype.newbyteorder("<"), order="C")
 
 
 def encode_text(x: np.ndarray) -> np.ndarray:
     """Text in UTF-8, as narrow as the longest one; other arrays as they are."""
-    return np.char.encode(x, "utf-8") if x.dtype.kind == "U" else x
+    if x.dtype.kind != "U":
+        return x
+    try:
+        text = x.astype(np.bytes_)  # of ASCII, a hundred times faster
+    except UnicodeEncodeError:
+        text = np.char.encode(x, "utf-8")
+    longest = np.strings.str_len(text).max(initial=1)
+    return text.astype(f"S{longest}", copy=False)
 
 
 def decode_text(x: np.ndarray) -> np.ndarray:
     """The inverse of `encode_text`."""
-    return np.char.decode(x, "utf-8") if x.dtype.kind == "S" else x
+    if x.dtype.kind != "S":
+        return x
+    try:
+        return x.astype(np.str_)
+    except UnicodeDecodeError:
+        return np.char.decode(x, "utf-8")
 
 
 def array_digest(name: str, x: np.ndarray) -> str:
     """The digest of a stored array: its name, number type, shape and bytes."""
-    hasher = blake2b(f"{name} {x.dtype.str} {list(x.shape)}\n".encode(), digest_size=16)
+    hasher = array_hasher(name, x.dtype, x.shape)
     hasher.update(x.data)
     return hasher.hexdigest()
+
+
+def array_hasher(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> Any:
+    """What gives the digest of a stored array once it was given all its bytes, in order."""
+    return blake2b(f"{name} {dtype.str} {list(shape)}\n".encode(), digest_size=16)
 
 
 def file_digest(values: dict[str, Any], digests: dict[str, str]) -> str:

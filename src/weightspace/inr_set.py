@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from weightspace.chunks import Chunks
 from weightspace.weights import Weights
 
-__all__ = ["COLUMNS", "STATISTICS", "Header", "InrSet", "empty_columns"]
+__all__ = [
+    "COLUMNS",
+    "STATISTICS",
+    "Header",
+    "InrEntries",
+    "InrSet",
+    "check_columns",
+    "empty_columns",
+]
 
 COLUMNS: dict[str, type[np.generic]] = {
     "object_id": np.int64,  # the object's index in its official set
@@ -107,17 +116,24 @@ class InrSet:
 
     def __post_init__(self) -> None:
         _check_weights(self.header, self.weights)
-        for name in ("columns", "failures"):
-            _check_columns(name, getattr(self, name), self.header.classes)
-        n, n_rows = len(self.weights), len(self.columns["object_id"])
-        if n != n_rows:
-            raise ValueError(f"columns have {n_rows} entries; {n} networks need {n}")
-        if np.isnan(self.columns["psnr"]).any():
-            row = int(np.isnan(self.columns["psnr"]).argmax())
-            raise ValueError(f"columns['psnr'] is NaN at entry {row}; such a fit is a failure")
-        _check_unique(self.columns, self.failures)
+        check_columns(self.columns, self.failures, self.header.classes, len(self.weights))
         for split, values in (self.statistics or {}).items():
             _check_statistics(split, values, len(self.header.layer_layout) - 1)
+
+
+@dataclass(frozen=True)
+class InrEntries:
+    """All that a file says of its networks but their weights; see `InrSet`.
+
+    `chunks` has the arrays of which it is known where their bytes lie, `chunk_height` how many
+    networks are in a chunk of the array with the fewest.
+    """
+
+    header: Header
+    columns: dict[str, np.ndarray]
+    failures: dict[str, np.ndarray]
+    chunks: dict[str, Chunks]
+    chunk_height: int
 
 
 def _check_weights(header: Header, w: Weights) -> None:
@@ -137,6 +153,27 @@ def _check_weights(header: Header, w: Weights) -> None:
                     f"{name}[{l}] of network {first} holds NaN or infinity; "
                     f"such a network must be recorded in failures"
                 )
+
+
+def check_columns(
+    columns: Mapping[str, np.ndarray],
+    failures: Mapping[str, np.ndarray],
+    classes: tuple[str, ...],
+    n: int,
+) -> None:
+    """Check the columns of `n` networks and of the fits that were given up; see `InrSet`.
+
+    Raises:
+        ValueError: at the first rule that they break.
+    """
+    for name, part in (("columns", columns), ("failures", failures)):
+        _check_columns(name, part, classes)
+    if n != (n_rows := len(columns["object_id"])):
+        raise ValueError(f"columns have {n_rows} entries; {n} networks need {n}")
+    if np.isnan(columns["psnr"]).any():
+        row = int(np.isnan(columns["psnr"]).argmax())
+        raise ValueError(f"columns['psnr'] is NaN at entry {row}; such a fit is a failure")
+    _check_unique(columns, failures)
 
 
 def _check_columns(name: str, columns: Mapping[str, np.ndarray], classes: tuple[str, ...]) -> None:
@@ -160,11 +197,15 @@ def _check_columns(name: str, columns: Mapping[str, np.ndarray], classes: tuple[
 
 
 def _check_unique(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]) -> None:
-    entries = [np.concatenate([columns[k], failures[k]]) for k in ("object_id", "view")]
-    pairs, counts = np.unique(np.stack(entries, 1), axis=0, return_counts=True)
-    if (counts > 1).any():
-        object_id, view = pairs[counts.argmax()]
-        raise ValueError(f"object {object_id} view {view} appears {counts.max()} times, not once")
+    object_id, view = (np.concatenate([columns[k], failures[k]]) for k in ("object_id", "view"))
+    order = np.lexsort((view, object_id))
+    again = (np.diff(object_id[order]) == 0) & (np.diff(view[order]) == 0)
+    if again.any():
+        first = order[again.argmax()]
+        times = ((object_id == object_id[first]) & (view == view[first])).sum()
+        raise ValueError(
+            f"object {object_id[first]} view {view[first]} appears {times} times, not once"
+        )
 
 
 def _check_statistics(split: str, values: Mapping[str, np.ndarray], n_layers: int) -> None:

@@ -1,8 +1,8 @@
 """The HDF5 file of fitted INRs: write, read, check. `docs/format.md` is its specification."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,60 +11,35 @@ import numpy as np
 import torch
 
 from weightspace import inr_layout as layout
-from weightspace.atomic import replacing
-from weightspace.inr_set import COLUMNS, STATISTICS, Header, InrSet, empty_columns
+from weightspace.chunks import find_chunks, read_rows
+from weightspace.inr_set import (
+    COLUMNS,
+    STATISTICS,
+    Header,
+    InrEntries,
+    InrSet,
+    check_columns,
+    empty_columns,
+)
+from weightspace.store_writer import StoreError, write_inrs
 from weightspace.weights import Weights
 
 __all__ = [
     "Header",
+    "InrEntries",
     "InrSet",
     "StoreError",
+    "broken",
     "empty_columns",
     "read_columns",
+    "read_entries",
     "read_header",
     "read_inrs",
+    "read_networks",
     "write_inrs",
 ]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CHUNK_BYTES = 2**20
-# Fixed, so that the bytes do not follow the library's newest layout; any HDF5 >= 1.10 reads it.
-_LIBVER = ("v110", "v110")
-
-
-class StoreError(ValueError):
-    """A file of INRs that cannot be read or written; the message names it and what to do."""
-
-
-def write_inrs(path: Path | str, inrs: InrSet) -> None:
-    """Write a file of INRs; it appears whole or not at all, and equal content gives equal bytes.
-
-    The file is built in memory and then written with plain system calls, since HDF5 itself
-    can crash the interpreter on a full disk.
-
-    Args:
-        path: the file; an existing one is replaced.
-        inrs: what to write.
-
-    Raises:
-        StoreError: if the file cannot be written; nothing is left behind.
-    """
-    image = BytesIO()
-    with h5py.File(image, "w", libver=_LIBVER) as file:
-        attributes = layout.attributes(inrs.header)
-        for name, value in attributes.items():
-            file.attrs[name] = _hdf5(value)
-        digests = {name: _write_array(file, name, x) for name, x in layout.arrays(inrs).items()}
-        file.attrs["digest"] = _hdf5(layout.file_digest(attributes, digests))
-    content = image.getbuffer()
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise StoreError(
-            f"{path} could not be written ({error.strerror}): it needs {len(content)} bytes in a "
-            f"folder with room and write permission; nothing was left behind, so run again"
-        ) from error
 
 
 def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSet:
@@ -84,27 +59,90 @@ def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSe
         IndexError: if `rows` are not in the file or name a network twice.
     """
     with _opened(path) as file:
-        header = _read_header(file)
-        columns = _read_columns(file, "columns")
+        arrays = _Arrays(file)
+        header, columns = arrays.header, arrays.group("columns", COLUMNS)
         index = None if rows is None else _index(rows, len(columns["object_id"]))
         weights, biases = (
             tuple(
-                torch.from_numpy(_read_array(file, f"{group}/{l}", index))
+                torch.from_numpy(arrays.read(f"{group}/{l}", index))
                 for l in range(len(header.layer_layout) - 1)
             )
             for group in ("weights", "biases")
         )
-        failures = _read_columns(file, "failures")
+        failures = arrays.group("failures", COLUMNS)
         statistics = {
-            split: {key: _read_array(file, f"statistics/{split}/{key}") for key in STATISTICS}
-            for split in _splits(file)
+            split: arrays.group(f"statistics/{split}", STATISTICS) for split in _splits(file)
         }
     if index is not None:
         columns = {name: x[index] for name, x in columns.items()}
     try:
         return InrSet(header, Weights(weights, biases), columns, failures, statistics or None)
     except ValueError as error:
-        raise StoreError(f"{path} breaks the format: {error}; delete it and run again") from error
+        raise broken(path, error) from error
+
+
+def read_entries(path: Path | str) -> InrEntries:
+    """Read and check all of a file but its networks, which `read_networks` then reads by part.
+
+    Raises:
+        StoreError: as `read_inrs`, but not of damage in the weights and biases.
+    """
+    with _opened(path) as file:
+        arrays = _Arrays(file)
+        header = arrays.header
+        columns, failures = (arrays.group(name, COLUMNS) for name in ("columns", "failures"))
+        networks = {name: arrays.datasets[name] for name in layout.network_arrays(header)}
+        found = {name: (x.dtype, x.shape[1:], len(x)) for name, x in networks.items()}
+        heights = [x.chunks[0] for x in networks.values() if x.chunks]
+        chunks = {name: c for name, x in networks.items() if (c := find_chunks(x))}
+    n = len(columns["object_id"])
+    try:
+        for name, shape in layout.network_arrays(header).items():
+            if found[name] != (wanted := (np.dtype("<f4"), shape, n)):
+                raise ValueError(f"{name} is {found[name]}; it must be {wanted}")
+        check_columns(columns, failures, header.classes, n)
+    except ValueError as error:
+        raise broken(path, error) from error
+    return InrEntries(header, columns, failures, chunks, min(heights, default=1))
+
+
+def read_networks(
+    path: Path | str,
+    entries: InrEntries,
+    rows: np.ndarray,
+    into: Mapping[str, np.ndarray],
+    at: np.ndarray,
+) -> None:
+    """Read some weights and biases into arrays, checked by the checksums of their chunks.
+
+    Each chunk that one of them lies in is read once. That they are finite is for the caller to
+    check.
+
+    Args:
+        path: the file.
+        entries: of `read_entries`.
+        rows: which networks, `(k,)`, in any order.
+        into: for each name of an array, as "weights/0", where its entries go.
+        at: the places there, `(k,)`.
+
+    Raises:
+        StoreError: as `read_inrs`.
+    """
+    if not entries.chunks.keys() >= into.keys():
+        with _opened(path) as file:
+            datasets = _Arrays(file).datasets
+            for name, out in into.items():
+                _read_rows(datasets[name], rows, out, at)
+        return
+    try:
+        read_rows(path, entries.chunks, rows, into, at)
+    except OSError as error:
+        raise StoreError(_damaged(path, str(error))) from error
+
+
+def broken(path: Path | str, error: object) -> StoreError:
+    """The error of a file that holds what the format does not allow."""
+    return StoreError(f"{path} breaks the format: {error}; delete it and run again")
 
 
 def read_header(path: Path | str) -> Header:
@@ -114,7 +152,7 @@ def read_header(path: Path | str) -> Header:
         StoreError: as `read_inrs`.
     """
     with _opened(path) as file:
-        return _read_header(file)
+        return _Arrays(file).header
 
 
 def read_columns(path: Path | str) -> dict[str, np.ndarray]:
@@ -124,28 +162,7 @@ def read_columns(path: Path | str) -> dict[str, np.ndarray]:
         StoreError: as `read_inrs`.
     """
     with _opened(path) as file:
-        _read_header(file)
-        return _read_columns(file, "columns")
-
-
-def _hdf5(value: Any) -> np.ndarray:
-    """A plain value, list of values or array as HDF5 takes it.
-
-    Text has a fixed length: damage to the heap of variable-length text can hang HDF5.
-    """
-    x = layout.encode_text(np.asarray(value))
-    return x.astype(h5py.string_dtype("utf-8", x.dtype.itemsize)) if x.dtype.kind == "S" else x
-
-
-def _write_array(file: h5py.File, name: str, x: np.ndarray) -> str:
-    chunking: dict[str, Any] = {}
-    if name.startswith(("weights/", "biases/")) and len(x):
-        n_chunks = -(-x.nbytes // _CHUNK_BYTES)
-        chunking = {"chunks": (-(-len(x) // n_chunks), *x.shape[1:]), "fletcher32": True}
-    dataset = file.create_dataset(name, data=_hdf5(x), track_times=False, **chunking)
-    digest = layout.array_digest(name, x)
-    dataset.attrs["digest"] = _hdf5(digest)
-    return digest
+        return _Arrays(file).group("columns", COLUMNS)
 
 
 @contextmanager
@@ -176,17 +193,36 @@ def _damaged(path: Path | str, reason: str) -> str:
     return f"{path} is truncated or damaged ({reason}): delete it and run again"
 
 
-def _read_header(file: h5py.File) -> Header:
-    """Check format, version and completeness, and that header and array digests match."""
-    _check_version(file)
-    _check_names(file, "attribute", set(file.attrs), {*layout.ATTRIBUTES, "digest"})
-    attributes = {name: _plain(file.attrs[name]) for name in layout.ATTRIBUTES}
-    names = layout.array_names(len(attributes["layer_layout"]) - 1, _splits(file))
-    _check_names(file, "array", _array_names(file), set(names))
-    digests = {name: _plain(file[name].attrs["digest"]) for name in names}
-    if _plain(file.attrs["digest"]) != layout.file_digest(attributes, digests):
-        raise StoreError(_damaged(file.filename, "the digest of the file does not match"))
-    return layout.header(attributes)
+class _Arrays:
+    """What is in an open file; its format, version, completeness and header are checked."""
+
+    def __init__(self, file: h5py.File) -> None:
+        _check_version(file)
+        _check_names(file, "attribute", set(file.attrs), {*layout.ATTRIBUTES, "digest"})
+        attributes = {name: _plain(file.attrs[name]) for name in layout.ATTRIBUTES}
+        names = layout.array_names(len(attributes["layer_layout"]) - 1, _splits(file))
+        self._path, self.datasets = file.filename, _datasets(file)
+        _check_names(file, "array", set(self.datasets), set(names))
+        self._digests = {name: _digest(self.datasets[name]) for name in names}
+        if _plain(file.attrs["digest"]) != layout.file_digest(attributes, self._digests):
+            raise StoreError(_damaged(file.filename, "the digest of the file does not match"))
+        self.header = layout.header(attributes)
+
+    def group(self, group: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """The small arrays of a group."""
+        return {name: layout.decode_text(self.read(f"{group}/{name}")) for name in names}
+
+    def read(self, name: str, index: np.ndarray | None = None) -> np.ndarray:
+        """Read a whole array and check its digest, or read some rows chunk by chunk."""
+        dataset = self.datasets[name]
+        if index is not None:
+            x = np.empty((len(index), *dataset.shape[1:]), dataset.dtype)
+            _read_rows(dataset, index, x, np.arange(len(index)))
+            return x
+        x = np.asarray(dataset[()])
+        if self._digests[name] != layout.array_digest(name, x):
+            raise StoreError(_damaged(self._path, f"the digest of {name} does not match"))
+        return x
 
 
 def _check_version(file: h5py.File) -> None:
@@ -219,9 +255,9 @@ def _check_names(file: h5py.File, kind: str, found: set[str], expected: set[str]
         )
 
 
-def _array_names(file: h5py.File) -> set[str]:
-    found: set[str] = set()
-    file.visititems(lambda name, x: found.add(name) if isinstance(x, h5py.Dataset) else None)
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    found: dict[str, h5py.Dataset] = {}
+    file.visititems(lambda k, x: found.update({k: x}) if isinstance(x, h5py.Dataset) else None)
     return found
 
 
@@ -231,20 +267,16 @@ def _splits(file: h5py.File) -> list[str]:
     return list(group) if isinstance(group, h5py.Group) else []
 
 
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    found = file[name]
-    if not isinstance(found, h5py.Dataset):
-        raise StoreError(_damaged(file.filename, f"{name} is not an array"))
-    return found
+def _digest(dataset: h5py.Dataset) -> str:
+    attribute = h5py.h5a.open(dataset.id, b"digest")  # `attrs` takes ten times as long
+    x = np.empty((), attribute.dtype)
+    attribute.read(x)
+    return _plain(x)
 
 
 def _plain(value: Any) -> Any:
     """The inverse of `_hdf5` for attributes."""
     return layout.decode_text(np.asarray(value)).tolist()
-
-
-def _read_columns(file: h5py.File, group: str) -> dict[str, np.ndarray]:
-    return {name: layout.decode_text(_read_array(file, f"{group}/{name}")) for name in COLUMNS}
 
 
 def _index(rows: slice | np.ndarray, n: int) -> np.ndarray:
@@ -254,19 +286,14 @@ def _index(rows: slice | np.ndarray, n: int) -> np.ndarray:
     return index
 
 
-def _read_array(file: h5py.File, name: str, index: np.ndarray | None = None) -> np.ndarray:
-    """Read a whole array and check its digest, or read some rows chunk by chunk."""
-    dataset = _dataset(file, name)
-    if index is None:
-        x = np.asarray(dataset[()])
-        if _plain(dataset.attrs["digest"]) != layout.array_digest(name, x):
-            reason = f"the digest of {name} does not match"
-            raise StoreError(_damaged(file.filename, reason))
-        return x
-    x = np.empty((len(index), *dataset.shape[1:]), dataset.dtype)
+def _read_rows(dataset: h5py.Dataset, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
+    """Set out[at] to some rows of an array; each chunk is read once."""
+    if not len(rows):
+        return
+    order = np.argsort(rows, kind="stable")
+    rows, at = rows[order], at[order]
     height = dataset.chunks[0] if dataset.chunks else len(dataset)
-    for chunk in np.unique(index // height):
-        inside = index // height == chunk
-        start = int(chunk) * height
-        x[inside] = dataset[start : start + height][index[inside] - start]
-    return x
+    cuts = np.flatnonzero(np.diff(rows // height)) + 1
+    for a, b in pairwise([0, *cuts.tolist(), len(rows)]):
+        first, last = int(rows[a]), int(rows[b - 1]) + 1
+        out[at[a:b]] = dataset[first:last][rows[a:b] - first]

@@ -52,10 +52,10 @@ def test_a_file_holds_one_idea(path):
     [
         ("pandas", {"report"}),
         ("matplotlib", {"report"}),
-        ("h5py", {"store.py"}),
+        ("h5py", {"store.py", "store_writer.py"}),
         ("PIL", {"data"}),
         ("safetensors", {"dataset"}),
-        ("numba", {"fit", "symmetry", "threads.py"}),
+        ("numba", {"chunks.py", "fit", "symmetry", "threads.py"}),
         ("triton", {"fit"}),
         ("igl", {"data", "fit"}),
     ],

@@ -22,7 +22,7 @@ rule contrastive_cell:
     threads: 1
     resources:
         mem_mb=lambda wildcards: (
-            2000 + 3 * CONFIG.dataset_mb(CONTRASTIVE[wildcards.cell].dataset)
+            2000 + 3 * CONFIG.held_mb(CONTRASTIVE[wildcards.cell])
         ),
         gpu=int(CONFIG.train.device == "cuda"),
         runtime=CONFIG.contrastive_minutes(),

@@ -16,7 +16,8 @@ rule assemble:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: 1000 + 5 * CONFIG.dataset_mb(wildcards.dataset),
+        # The columns are in memory, of the networks a few MiB.
+        mem_mb=lambda wildcards: 1000 + CONFIG.n_inrs(wildcards.dataset) // 1500,
         runtime=30,
     params:
         views=lambda wildcards: CONFIG.fit_of(wildcards.dataset).views.fitted(),

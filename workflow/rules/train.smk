@@ -20,9 +20,7 @@ rule train_cell:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: (
-            2000 + 3 * CONFIG.dataset_mb(CELLS[wildcards.cell].dataset)
-        ),
+        mem_mb=lambda wildcards: (2000 + 3 * CONFIG.held_mb(CELLS[wildcards.cell])),
         gpu=int(CONFIG.train.device == "cuda"),
         runtime=lambda wildcards: CONFIG.minutes(
             CONFIG.train.updates * CELLS[wildcards.cell].budget

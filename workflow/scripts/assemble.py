@@ -7,11 +7,13 @@ from weightspace.atomic import replacing
 from weightspace.data.study_objects import read_study_objects
 from weightspace.dataset.assemble import assemble
 from weightspace.job import job
+from weightspace.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job("assemble", snakemake.log[0]):
+    keep_freed_memory()
     objects = read_study_objects(snakemake.input["objects"])
     quality = assemble(
         snakemake.input["shards"],

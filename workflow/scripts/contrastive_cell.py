@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weightspace.dataset.inr_dataset import load_inr_dataset
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
-from weightspace.memory import keep_freed_memory
+from weightspace.memory import allowed_memory, keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.contrastive_records import write_contrastive_records
@@ -22,9 +22,10 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     use_threads(snakemake.threads)
     keep_freed_memory()
     device = choose_device(cell["device"])
+    memory = allowed_memory(cell["memory_mb"], device)
     keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=False)
     result = train_contrastive_cell(
-        load_inr_dataset(snakemake.input[0], keep=keep),
+        load_inr_dataset(snakemake.input[0], keep=keep, memory=memory),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         **{key: cell[key] for key in ("pairs", "views", "train_views", "seeds")},
@@ -44,6 +45,5 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     )
     for seed, reason in result.failed_seeds.items():
         print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
-    for seed, failures in result.failures.items():
-        for f in failures:
-            print(f"{cell['cell']}: seed {seed}, {f}", file=sys.stderr)
+    for seed, f in ((seed, f) for seed, fs in result.failures.items() for f in fs):
+        print(f"{cell['cell']}: seed {seed}, {f}", file=sys.stderr)

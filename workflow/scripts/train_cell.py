@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weightspace.dataset.load import load_datasets
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
-from weightspace.memory import keep_freed_memory
+from weightspace.memory import allowed_memory, keep_freed_memory
 from weightspace.provenance import commit, versions
 from weightspace.train.cell import train_cell
 from weightspace.train.records import write_records
@@ -23,10 +23,11 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     keep_freed_memory()
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
+    memory = allowed_memory(settings.pop("memory_mb"), device)
     pool = needs_pool(cell["scheme_settings"])
     keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=pool)
     result = train_cell(
-        load_datasets(cell["inputs"], snakemake.input, keep=keep),
+        load_datasets(cell["inputs"], snakemake.input, keep=keep, memory=memory),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         **{key: cell[key] for key in ("views", "objects", "train_views")},

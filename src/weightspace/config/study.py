@@ -142,7 +142,7 @@ class Config(Strict):
         """Return a scheme, listed or derived from a sweep."""
         return self.schemes[name] if name in self.schemes else derived_scheme(self.sweeps[name])
 
-    def inputs_of(self, cell: Cell) -> str:
+    def inputs_of(self, cell: Cell | ContrastiveCell) -> str:
         """Return what the model of a cell reads: "weights", or one of `RAW_INPUTS`."""
         return RAW_INPUTS.get(self.models[cell.model].kind, "weights")
 
@@ -208,7 +208,7 @@ class Config(Strict):
             "scheme_settings": scheme,
             "model_settings": settings,
             "seeds": self.train.seeds,
-            "device": self.train.device,
+            **{key: getattr(self.train, key) for key in ("device", "memory_mb")},
             **self.contrastive.resolve(**optimiser),
         }
 
@@ -255,15 +255,23 @@ class Config(Strict):
             return 1 + Path(str(chosen.path)).stat().st_size // 10**6
         widths = [3, *fit.hidden, 3]  # at most 3 inputs and 3 outputs
         parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))
-        return 1 + self._n_inrs(dataset) * parameters * 4 // 10**6
+        return 1 + self.n_inrs(dataset) * parameters * 4 // 10**6
+
+    def held_mb(self, cell: Cell | ContrastiveCell) -> int:
+        """Return about how many MB of examples the training of a cell holds at a time."""
+        whole = self.dataset_mb(cell.dataset)
+        if self.train.memory_mb is None or self.inputs_of(cell) != "weights":
+            return whole
+        return min(whole, self.train.memory_mb)
 
     def points_mb(self, dataset: str) -> int:
         """Return about how many MB the points of all fits of a dataset take; 0 of pictures."""
         points = self.datasets[dataset].points
         numbers = 4 * points.queries if points else 0  # three coordinates and the signal
-        return self._n_inrs(dataset) * numbers * 4 // 10**6
+        return self.n_inrs(dataset) * numbers * 4 // 10**6
 
-    def _n_inrs(self, dataset: str) -> int:
+    def n_inrs(self, dataset: str) -> int:
+        """Return the number of fits of a dataset over all splits."""
         views = self.fit_of(dataset).views.fitted()
         return sum(n * views[split] for split, n in self.datasets[dataset].n_objects().items())
 

@@ -34,6 +34,7 @@ class TrainConfig(UpdatesConfig):
     seeds_together: bool | Literal["auto"]
     precision: Literal["float32", "bfloat16"]
     device: Device
+    memory_mb: Count | None
 
     @field_validator("seeds")
     @classmethod

@@ -9,13 +9,11 @@ import numpy as np
 import torch
 
 from weightspace.dataset.completeness import AssemblyError, Expected, check_entries
+from weightspace.dataset.merge import QUANTILES, merge, psnr_quantiles, split_statistics
 from weightspace.dataset.statistics import tensor_statistics
-from weightspace.store import Header, InrSet, read_inrs, write_inrs
+from weightspace.store import Header, InrSet, read_entries
 
 __all__ = ["QUANTILES", "AssemblyError", "assemble", "with_statistics"]
-
-# Of the PSNR in the file's statistics and in the report.
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def assemble(
@@ -29,7 +27,9 @@ def assemble(
     """Join shards to one file, sorted by (object_id, view), once they are known to be complete.
 
     Any sharding of the same fits gives the same bytes. The commits of the shards may differ,
-    as when some are run again; the file names all of them, joined by "+".
+    as when some are run again; the file names all of them, joined by "+". The columns are in
+    memory, the networks never but a few MiB of them. That is as fast as the disk where each shard
+    holds a range of object_ids; where they interleave, each shard is read many times.
 
     Args:
         shard_paths: the files of `write_inrs`, in any order.
@@ -48,7 +48,7 @@ def assemble(
         StoreError: if a shard cannot be read or the file cannot be written.
     """
     expected = Expected(*objects, dict(views))
-    shards = {str(path): read_inrs(path) for path in shard_paths}
+    shards = {str(path): read_entries(path) for path in shard_paths}
     if len(shards) != len(shard_paths) or not shards:
         raise AssemblyError(
             f"{len(shard_paths)} shards were given, {len(shards)} of them different; "
@@ -56,9 +56,8 @@ def assemble(
         )
     header = _common_header({path: shard.header for path, shard in shards.items()}, dataset)
     check_entries(shards, expected)
-    whole = with_statistics(_join(header, list(shards.values())))
-    write_inrs(out_path, whole)
-    return {split: _quality(whole, split, expected) for split in views}
+    columns, failures = merge(out_path, header, shards)
+    return {split: _quality(columns, failures, split, expected) for split in views}
 
 
 def _common_header(headers: Mapping[str, Header], dataset: str | None) -> Header:
@@ -80,49 +79,29 @@ def _common_header(headers: Mapping[str, Header], dataset: str | None) -> Header
     return replace(first, commit="+".join(sorted(commits)))
 
 
-def _join(header: Header, shards: Sequence[InrSet]) -> InrSet:
-    """All networks and all failures, each sorted by (object_id, view)."""
-    columns, order = _join_columns([shard.columns for shard in shards])
-    failures, _ = _join_columns([shard.failures for shard in shards])
-    first, *rest = (shard.weights for shard in shards)
-    index = torch.from_numpy(order)
-    return InrSet(header, first.map(lambda *xs: torch.cat(xs)[index], *rest), columns, failures)
-
-
-def _join_columns(
-    parts: Sequence[Mapping[str, np.ndarray]],
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    order = np.lexsort((joined["view"], joined["object_id"]))
-    return {name: x[order] for name, x in joined.items()}, order
-
-
 def with_statistics(inrs: InrSet) -> InrSet:
     """The same set with the statistics of each split that has networks."""
     statistics = {}
     for split in np.unique(inrs.columns["split"]).tolist():
         rows = inrs.columns["split"] == split
         tensors = tensor_statistics(inrs.weights, torch.from_numpy(np.flatnonzero(rows)))
-        statistics[split] = {
-            "count": np.array(rows.sum(), np.int64),
-            "psnr_quantiles": _psnr_quantiles(inrs.columns["psnr"][rows]),
-            "mean": np.array(tensors.mean),
-            "std": np.array(tensors.std),
-        }
+        psnr = inrs.columns["psnr"][rows]
+        statistics[split] = split_statistics(psnr, tensors.mean, tensors.std)
     return replace(inrs, statistics=statistics or None)
 
 
-def _psnr_quantiles(psnr: np.ndarray) -> np.ndarray:
-    return np.quantile(psnr.astype(np.float64), QUANTILES)
-
-
-def _quality(inrs: InrSet, split: str, expected: Expected) -> dict[str, Any]:
-    psnr = inrs.columns["psnr"][inrs.columns["split"] == split].astype(np.float64)
-    quantiles = _psnr_quantiles(psnr).tolist() if len(psnr) else [None] * len(QUANTILES)
+def _quality(
+    columns: Mapping[str, np.ndarray],
+    failures: Mapping[str, np.ndarray],
+    split: str,
+    expected: Expected,
+) -> dict[str, Any]:
+    psnr = columns["psnr"][columns["split"] == split].astype(np.float64)
+    quantiles = psnr_quantiles(psnr).tolist() if len(psnr) else [None] * len(QUANTILES)
     return {
         "objects": int((expected.splits == split).sum()),
         "inrs": len(psnr),
-        "failures": int((inrs.failures["split"] == split).sum()),
+        "failures": int((failures["split"] == split).sum()),
         "psnr_mean": float(psnr.mean()) if len(psnr) else None,
         "psnr_min": float(psnr.min()) if len(psnr) else None,
         "psnr_quantiles": dict(zip(map(str, QUANTILES), quantiles, strict=True)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightspace.store import InrSet
+from weightspace.store import InrEntries
 
 __all__ = ["AssemblyError", "Expected", "check_entries"]
 
@@ -64,7 +64,7 @@ class _Entries:
         return self.paths[self.shard[row]]
 
 
-def check_entries(shards: Mapping[str, InrSet], expected: Expected) -> None:
+def check_entries(shards: Mapping[str, InrEntries], expected: Expected) -> None:
     """Check that fits and failures together are the expected set, and agree with the objects.
 
     Args:
@@ -86,7 +86,7 @@ def check_entries(shards: Mapping[str, InrSet], expected: Expected) -> None:
     _check_all(entries, expected, row)
 
 
-def _entries(shards: Mapping[str, InrSet]) -> _Entries:
+def _entries(shards: Mapping[str, InrEntries]) -> _Entries:
     parts = [
         (number, part)
         for number, inrs in enumerate(shards.values())

@@ -1,15 +1,17 @@
-"""The networks of one split as tensors on one device."""
+"""The networks of one split, as tensors on one device or in their file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from weightspace.dataset.examples import Dataset
-from weightspace.store import InrSet, read_columns, read_inrs
+from weightspace.dataset.stored_weights import StoredWeights
+from weightspace.store import Header, read_columns, read_entries, read_inrs
 from weightspace.weights import Weights
 
 __all__ = ["InrDataset", "load_inr_dataset"]
@@ -20,17 +22,17 @@ class InrDataset(Dataset):
     """Networks with their labels; a view is an independent fit of its object.
 
     Attributes:
-        weights: n raw networks.
+        weights: n raw networks, in memory or in their file.
         omega_0: the frequency of their sines.
         output_offset: what is added to their outputs.
     """
 
-    weights: Weights
+    weights: Weights | StoredWeights
     omega_0: float
     output_offset: float
 
     @property
-    def inputs(self) -> Weights:
+    def inputs(self) -> Weights | StoredWeights:
         """The networks."""
         return self.weights
 
@@ -43,11 +45,23 @@ class InrDataset(Dataset):
             "output_offset": self.output_offset,
         }
 
+    def __getitem__(self, index: Tensor | slice) -> "InrDataset":
+        """Select networks; those in a file stay there unless they are few."""
+        if isinstance(self.weights, Weights):
+            return super().__getitem__(index)
+        columns = {k: getattr(self, k)[index] for k in ("labels", "object_ids", "views")}
+        return replace(self, weights=self.weights.select(index), **columns)
+
+    def to(self, device: torch.device | str) -> "InrDataset":
+        """Move every tensor to a device; networks in a file, when they are read."""
+        return replace(super().to(device), weights=self.weights.to(device))
+
 
 def load_inr_dataset(
     path: Path | str,
     *,
     keep: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None,
+    memory: int | None = None,
 ) -> dict[str, InrDataset]:
     """Read an assembled file, one dataset per split that has networks, on the CPU.
 
@@ -55,28 +69,54 @@ def load_inr_dataset(
         path: the file.
         keep: given the columns of the file, says of each network whether it is to be read; None
             reads all.
+        memory: how many bytes of networks may be held at a time. If those to be read take more,
+            large splits stay in the file, see `StoredWeights`; None allows any number.
 
     Raises:
         StoreError: if the file cannot be read.
     """
+    if memory is not None:
+        entries = read_entries(path)
+        kept = (
+            np.ones(len(entries.columns["view"]), bool) if keep is None else keep(entries.columns)
+        )
+        stored = StoredWeights(Path(path), entries, kept.nonzero()[0], memory)
+        if len(stored) * stored.network_bytes > memory:
+            columns = {name: x[stored.rows] for name, x in entries.columns.items()}
+            return _per_split(entries.header, columns, stored.select)
     rows = None if keep is None else keep(read_columns(path)).nonzero()[0]
     inrs = read_inrs(path, rows)
-    splits = inrs.columns["split"]
-    return {split: _dataset(inrs, split) for split in dict.fromkeys(splits.tolist())}
+    return _per_split(inrs.header, inrs.columns, inrs.weights.__getitem__)
 
 
-def _dataset(inrs: InrSet, split: str) -> InrDataset:
-    index = torch.from_numpy((inrs.columns["split"] == split).nonzero()[0])
+def _per_split(
+    header: Header,
+    columns: Mapping[str, np.ndarray],
+    networks: Callable[[Tensor], Weights | StoredWeights],
+) -> dict[str, InrDataset]:
+    """A dataset of each split; `networks` gives those at some entries of the columns."""
+    found = {}
+    for split in dict.fromkeys(columns["split"].tolist()):
+        index = torch.from_numpy((columns["split"] == split).nonzero()[0])
+        found[split] = _dataset(header, columns, networks(index), index)
+    return found
+
+
+def _dataset(
+    header: Header,
+    columns: Mapping[str, np.ndarray],
+    weights: Weights | StoredWeights,
+    index: Tensor,
+) -> InrDataset:
     labels, object_ids, views = (
-        torch.from_numpy(inrs.columns[name]).long()[index]
-        for name in ("label", "object_id", "view")
+        torch.from_numpy(columns[name]).long()[index] for name in ("label", "object_id", "view")
     )
     return InrDataset(
-        weights=inrs.weights[index],
+        weights=weights,
         labels=labels,
         object_ids=object_ids,
         views=views,
-        n_classes=len(inrs.header.classes),
-        omega_0=inrs.header.omega_0,
-        output_offset=inrs.header.output_offset,
+        n_classes=len(header.classes),
+        omega_0=header.omega_0,
+        output_offset=header.output_offset,
     )

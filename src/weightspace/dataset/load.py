@@ -21,6 +21,7 @@ def load_datasets(
     files: Mapping[str, Any],
     *,
     keep: Callable[[Mapping[str, np.ndarray]], np.ndarray] | None = None,
+    memory: int | None = None,
 ) -> Mapping[str, Dataset]:
     """Read the examples of a study, one dataset per split, on the CPU.
 
@@ -30,13 +31,14 @@ def load_datasets(
         files: the path `inrs` for weights, `objects` for pixels; for points and queries
             `objects` (of shapes) and the list of paths `points`.
         keep: which networks to read, see `load_inr_dataset`; the others are always read whole.
+        memory: how many bytes of networks may be held at a time, likewise.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if a file is damaged or the files do not fit together, or `inputs` is unknown.
     """
     if inputs == "weights":
-        return load_inr_dataset(files["inrs"], keep=keep)
+        return load_inr_dataset(files["inrs"], keep=keep, memory=memory)
     if inputs == "pixels":
         return load_image_dataset(files["objects"])
     parts = (read_points(Path(path)) for path in files["points"])

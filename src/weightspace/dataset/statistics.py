@@ -1,23 +1,24 @@
 """The mean and deviation of each tensor of a set of inputs, and standardisation by them."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
-import torch
+import numpy as np
 from jaxtyping import Int64
 from torch import Tensor
 
+from weightspace.dataset.stored_weights import StoredWeights
 from weightspace.weights import Weights
 
-__all__ = ["CONSTANT", "Statistics", "standardise", "tensor_statistics"]
+__all__ = ["CONSTANT", "Moments", "Statistics", "standardise", "tensor_statistics"]
 
 Inputs = TypeVar("Inputs", Weights, Tensor)
 
 # Below this share of the mean a deviation is float32 rounding of a constant.
 CONSTANT = 1e-6
-# Entries of a tensor at a time, so that no large tensor is copied.
-_CHUNK = 2**20
+# Entries of a tensor at a time, so that what is computed of them stays in the cache.
+_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,41 @@ class Statistics:
     std: tuple[float, ...]
 
 
+class Moments:
+    """The sum and the sum of squares of each example's entries of one tensor, in float64.
+
+    Those of all examples follow from them and not from the pieces in which they came, so any
+    way to read a set gives the same statistics, to the bit.
+
+    Args:
+        n: the number of examples.
+        numel: the entries of one.
+    """
+
+    def __init__(self, n: int, numel: int) -> None:
+        self.numel = numel
+        self.sums, self.squares = np.empty(n), np.empty(n)
+
+    def add(self, start: int, part: Tensor) -> None:
+        """Take in the examples `(k, ...)` from number `start` on."""
+        size = max(1, _CHUNK // self.numel)
+        for first, piece in zip(count(start, size), part.flatten(1).split(size), strict=False):
+            x = piece.double()
+            places = slice(first, first + len(x))
+            self.sums[places] = x.sum(dim=1).cpu().numpy()
+            self.squares[places] = x.square().sum(dim=1).cpu().numpy()
+
+    def of(self, rows: np.ndarray | slice = slice(None)) -> tuple[float, float]:
+        """The mean and the deviation of some examples; the latter 1 of a constant."""
+        sums, squares = self.sums[rows], self.squares[rows]
+        n = self.numel * len(sums)
+        mean = float(sums.sum()) / n
+        std = max(0.0, float(squares.sum()) / n - mean**2) ** 0.5
+        return mean, 1.0 if std <= CONSTANT * abs(mean) else std
+
+
 def tensor_statistics(
-    x: Weights | Tensor, rows: Int64[Tensor, " rows"] | None = None
+    x: Weights | StoredWeights | Tensor, rows: Int64[Tensor, " rows"] | None = None
 ) -> Statistics:
     """The mean and deviation of each tensor over all its entries of all examples.
 
@@ -43,7 +77,7 @@ def tensor_statistics(
     Args:
         x: at least one network, or one example of raw data: images `(n,
             height, width, channels)` or points `(n, points, channels)`.
-        rows: which examples to take; None takes all.
+        rows: which examples to take; None takes all, and must be of networks in their file.
 
     Returns:
         The statistics, in the order in which `Weights` yields its tensors; one of each for
@@ -54,27 +88,32 @@ def tensor_statistics(
     """
     if not len(x if rows is None else rows):
         raise ValueError("tensor_statistics needs at least one network or other example; got none")
-    moments = [_moments(t, rows) for t in _tensors(x)]
-    return Statistics(tuple(mean for mean, _ in moments), tuple(std for _, std in moments))
+    if isinstance(x, StoredWeights):
+        found = [m.of() for m in _stored_moments(x)]
+    else:
+        found = [_moments(t, rows) for t in _tensors(x)]
+    return Statistics(tuple(mean for mean, _ in found), tuple(std for _, std in found))
+
+
+def _stored_moments(x: StoredWeights) -> list[Moments]:
+    """Those of each tensor, in one pass over the file."""
+    moments = [Moments(len(x), t[0].numel()) for t in x[:1]]
+    start = 0
+    for part in x.parts():
+        for tensor, t in zip(moments, part, strict=True):
+            tensor.add(start, t)
+        start += len(part)
+    return moments
 
 
 def _moments(t: Tensor, rows: Tensor | None) -> tuple[float, float]:
-    """The mean and the deviation of one tensor, in two passes over it."""
-    n = t[0].numel() * len(t if rows is None else rows)
-    mean = _sum(_parts(t, rows)) / n
-    std = (_sum((part - mean).square() for part in _parts(t, rows)) / n) ** 0.5
-    return mean, 1.0 if std <= CONSTANT * abs(mean) else std
-
-
-def _parts(t: Tensor, rows: Tensor | None) -> Iterator[Tensor]:
-    """The rows of a tensor, a few at a time."""
+    """The mean and the deviation of one tensor, a few examples at a time."""
+    moments = Moments(len(t if rows is None else rows), t[0].numel())
     size = max(1, _CHUNK // t[0].numel())
-    yield from t.split(size) if rows is None else (t[part] for part in rows.split(size))
-
-
-def _sum(parts: Iterable[Tensor]) -> float:
-    # Plain numbers: small tensors kept between the large ones would leave gaps in the memory.
-    return sum(part.sum(dtype=torch.float64).item() for part in parts)
+    parts = t.split(size) if rows is None else (t[part] for part in rows.split(size))
+    for start, part in zip(count(0, size), parts, strict=False):
+        moments.add(start, part)
+    return moments.of()
 
 
 def standardise(x: Inputs, statistics: Statistics) -> Inputs:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from weightspace.dataset.examples import Dataset
+from weightspace.dataset.stored_weights import StoredWeights
+from weightspace.train.streaming import streamed
 
 __all__ = ["batches", "examples"]
 
@@ -16,9 +18,21 @@ def examples(
 ) -> Iterator[tuple[Tensor, Any]]:
     """Yield the examples of a dataset without end, in the order of `batches`.
 
+    Networks that stay in their file come in the order of `streamed`.
+
+    Args:
+        dataset: the examples.
+        batch_size: how many to yield at a time.
+        generator: the source of the order, on the CPU; nothing else decides it.
+
     Yields:
         The indices `(batch_size,)` in the dataset, and the inputs at them.
+
+    Raises:
+        StoreError: if the file of the networks is damaged.
     """
+    if isinstance(dataset.inputs, StoredWeights):
+        yield from streamed(dataset.inputs, batch_size=batch_size, generator=generator)
     order = batches(len(dataset), batch_size=batch_size, generator=generator, device=dataset.device)
     for index in order:
         yield index, dataset.inputs[index]

@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.train.selection import require_in_memory
 
 __all__ = ["PAIRS", "PairTable", "object_batches"]
 
@@ -34,9 +35,10 @@ class PairTable:
         """Gather the objects of `dataset` that can make a pair of the kind `pairs`.
 
         Raises:
-            ValueError: if the kind is unknown, there is no network, or no object has the two
-                views that the kind needs.
+            ValueError: if the kind is unknown, there is no network, no object has the two
+                views that the kind needs, or the networks are not in memory.
         """
+        require_in_memory(dataset, "pairs are drawn")
         if not len(dataset):
             raise ValueError("the dataset to draw pairs from is empty; it needs a network")
         if pairs not in PAIRS:

@@ -1,14 +1,17 @@
 """Which examples of the training objects are learnt from, held out, or open to a leak."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
 from weightspace.dataset.examples import Dataset
+from weightspace.dataset.stored_weights import StoredWeights
 
-__all__ = ["TrainingSelection", "needed", "select_training", "subset"]
+__all__ = ["TrainingSelection", "needed", "require_in_memory", "select_training", "subset"]
+
+Selected = TypeVar("Selected", bound=Dataset)
 
 
 class TrainingSelection(NamedTuple):
@@ -52,7 +55,28 @@ def select_training(
     )
     trained_on = torch.isin(chosen.object_ids, train.object_ids)
     internal = chosen[~open_to_training & trained_on]
-    return TrainingSelection(train, internal, lambda: chosen[open_to_training])
+    return TrainingSelection(
+        train,
+        internal,
+        lambda: require_in_memory(chosen[open_to_training], "partners of the leaky mix are drawn"),
+    )
+
+
+def require_in_memory(dataset: Selected, what: str) -> Selected:
+    """Refuse networks that stay in their file where any of them may be asked for next.
+
+    Raises:
+        ValueError: naming `what` needs them, and the setting to change.
+    """
+    networks = dataset.inputs
+    if isinstance(networks, StoredWeights):
+        needed_mb = 1 + len(networks) * networks.network_bytes // 10**6
+        raise ValueError(
+            f"{what} from anywhere among {len(networks)} networks, which takes {needed_mb} MB; "
+            f"train.memory_mb allows {networks.memory // 10**6} MB for all networks that are "
+            f"read: raise it, or use fewer objects or views"
+        )
+    return dataset
 
 
 def needed(
