@@ -60,15 +60,20 @@ def _by_head(x: Tensor, heads: int) -> Tensor:
 
 
 class _EdgeScores(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, edges: Tensor, to_qk: Tensor, heads: int) -> Tensor:
-        ctx.save_for_backward(q, k, edges, to_qk)
-        ctx.heads = heads
+    def forward(q: Tensor, k: Tensor, edges: Tensor, to_qk: Tensor, heads: int) -> Tensor:
         out = q.new_empty(*q.shape[:2], heads, k.shape[1])
         for b, r in _pieces(edges):
             qs, ks = _queries_and_keys(q[b, r], k[b], edges[b, r], to_qk)
             out[b, r] = _by_head(qs.mul_(ks), heads).sum(-1).transpose(2, 3)
         return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        *tensors, ctx.heads = inputs
+        ctx.save_for_backward(*tensors)
 
     @staticmethod
     @once_differentiable
@@ -90,7 +95,7 @@ class _EdgeScores(torch.autograd.Function):
             grad_q[b, r] = of_q.sum(2)
             grad_k[b] += of_k.sum(1)
             grad_edges[b, r] = both @ to_qk
-            grad_to.addmm_(both.flatten(0, 2).t(), e.flatten(0, 2))
+            grad_to += both.flatten(0, 2).t() @ e.flatten(0, 2)
         return grad_q, grad_k, grad_edges, grad_to, None
 
 
@@ -101,17 +106,20 @@ def _queries_and_keys(q: Tensor, k: Tensor, e: Tensor, to_qk: Tensor) -> tuple[T
 
 
 class _EdgeValues(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(
-        ctx: Any, a: Tensor, v: Tensor, edges: Tensor, scale: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(a, v, edges, scale)
+    def forward(a: Tensor, v: Tensor, edges: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         heads = a.shape[2]
         out = v.new_empty(*a.shape[:2], v.shape[2])
         for b, r in _pieces(edges):
             values = _by_head(F.linear(edges[b, r], scale).mul_(v[b, None]), heads)
             out[b, r] = values.mul_(a[b, r].transpose(2, 3)[..., None]).sum(2).flatten(-2)
         return out, a @ edges
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     @once_differentiable
@@ -133,5 +141,5 @@ class _EdgeValues(torch.autograd.Function):
             grad_v[b] += scales.mul_(g).sum(1)
             of_scales = g.mul_(v[b, None])
             grad_edges[b, r] += of_scales @ scale
-            grad_scale.addmm_(of_scales.flatten(0, 2).t(), e.flatten(0, 2))
+            grad_scale += of_scales.flatten(0, 2).t() @ e.flatten(0, 2)
         return grad_a + grad_mean @ edges.transpose(2, 3), grad_v, grad_edges, grad_scale

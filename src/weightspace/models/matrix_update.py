@@ -35,16 +35,20 @@ def mean_rows_and_columns(
 
 
 class _UpdateMatrix(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(
-        ctx: Any, m: Tensor, mixing: Tensor, rows: Tensor, columns: Tensor, relu: bool
-    ) -> Tensor:
+    def forward(m: Tensor, mixing: Tensor, rows: Tensor, columns: Tensor, relu: bool) -> Tensor:
         out = rows[:, :, None] + columns[:, None]  # (batch, rows, columns, c_out)
-        out.view(-1, out.shape[-1]).addmm_(m.reshape(-1, m.shape[-1]), mixing)
+        out += m @ mixing  # addmm_ would save a pass, but vmap does not know it
         if relu:
             out.relu_()
-        ctx.save_for_backward(m, mixing, out if relu else None)
         return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        m, mixing, _, _, relu = inputs
+        ctx.save_for_backward(m, mixing, output if relu else None)
 
     @staticmethod
     @once_differentiable
@@ -62,10 +66,15 @@ class _UpdateMatrix(torch.autograd.Function):
 
 
 class _MeanRowsAndColumns(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, m: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.sizes = m.shape[1:3]
+    def forward(m: Tensor) -> tuple[Tensor, Tensor]:
         return m.mean(2), m.mean(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.sizes = inputs[0].shape[1:3]
 
     @staticmethod
     @once_differentiable
