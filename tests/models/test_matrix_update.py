@@ -2,7 +2,12 @@ import pytest
 import torch
 
 from laws import assert_close, assert_no_mutation
-from weightspace.models.matrix_update import mean_rows_and_columns, update_matrix
+from weightspace.models import matrix_update as module
+from weightspace.models.matrix_update import (
+    mean_rows_and_columns,
+    update_and_mean,
+    update_matrix,
+)
 
 
 def tensors_of(seed=0, rows=3, columns=4, c_in=2, c_out=5):
@@ -41,6 +46,34 @@ def test_gradcheck_of_the_update(relu):
     assert torch.autograd.gradcheck(lambda *x: update_matrix(*x, relu=relu), tensors_of(seed=3))
 
 
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("numbers", [1, 70, 10**6])
+def test_gradcheck_of_the_update_and_its_means(relu, numbers, monkeypatch):
+    monkeypatch.setattr(module, "_NUMBERS", numbers)  # a network at a time, or all
+    assert torch.autograd.gradcheck(lambda *x: update_and_mean(*x, relu=relu), tensors_of(seed=3))
+
+
+@pytest.mark.parametrize("used", [[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]])
+def test_whatever_is_used_of_the_update_and_its_means(used):
+    args, same = tensors_of(), tensors_of()
+    out = update_and_mean(*args, relu=True)
+    expected = naive_update(*same, relu=True)
+    expected = (expected, expected.mean(2), expected.mean(1))
+    assert_close(out, expected)
+    sum(out[i].square().sum() for i in used).backward()
+    sum(expected[i].square().sum() for i in used).backward()
+    for x, y in zip(args, same, strict=True):
+        assert_close(x.grad, y.grad)
+
+
+def test_under_vmap_it_is_the_same():
+    cases = [[x.detach() for x in tensors_of(seed)] for seed in range(3)]
+    together = torch.vmap(lambda *x: update_and_mean(*x, relu=True))
+    found = together(*(torch.stack(x) for x in zip(*cases, strict=True)))
+    for i, case in enumerate(cases):
+        assert_close([x[i] for x in found], update_and_mean(*case, relu=True))
+
+
 def test_update_takes_strided_tensors():
     m, mixing, rows, columns = (x.detach() for x in tensors_of())
     strided = torch.cat([rows, rows], dim=-1)[..., : rows.shape[-1]]
@@ -66,4 +99,5 @@ def test_means_of_rows_and_columns():
 def test_neither_writes_into_its_arguments():
     args = [x.detach() for x in tensors_of()]
     assert_no_mutation(lambda *x: update_matrix(*x, relu=True), *args)
+    assert_no_mutation(lambda *x: update_and_mean(*x, relu=True), *args)
     assert_no_mutation(mean_rows_and_columns, args[0])

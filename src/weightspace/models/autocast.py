@@ -1,26 +1,20 @@
-"""Autocast for functions whose gradients are written out; torch sees to its own."""
+"""Under autocast, own gradients need all their tensors in one number type."""
 
 from typing import Any
 
 import torch
-from torch import Tensor
 
-__all__ = ["apply"]
+__all__ = ["in_one_dtype"]
 
 
-def apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    """`function.apply`, under autocast with all tensors in its number type.
+def in_one_dtype(*tensors: Any) -> list[Any]:
+    """Return the tensors as autocast would hand them to a matrix product; None stays None.
 
-    Torch converts what it multiplies, but not for products in place, nor in a gradient that is
-    written out.
-
-    Args:
-        function: what to apply.
-        arguments: its arguments, of which the first is a tensor.
+    torch casts the arguments of its own operations one by one; the gradient of such a cast is
+    the cast back. In double precision, and without autocast, nothing changes.
     """
-    kind = arguments[0].device.type
-    if not torch.is_autocast_enabled(kind):
-        return function.apply(*arguments)
-    dtype = torch.get_autocast_dtype(kind)
-    with torch.autocast(kind, enabled=False):
-        return function.apply(*(x.to(dtype) if isinstance(x, Tensor) else x for x in arguments))
+    device = next(x.device.type for x in tensors if x is not None)
+    if not torch.is_autocast_enabled(device):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype(device)
+    return [x if x is None or x.dtype == torch.float64 else x.to(dtype) for x in tensors]

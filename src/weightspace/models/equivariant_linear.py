@@ -5,7 +5,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from weightspace.models.folding import Channels, Folded
-from weightspace.models.matrix_update import mean_rows_and_columns, update_matrix
+from weightspace.models.matrix_update import (
+    mean_rows_and_columns,
+    update_and_mean,
+    update_matrix,
+)
 
 __all__ = ["REDUCTIONS", "EquivariantLinear", "contexts"]
 
@@ -24,7 +28,9 @@ def contexts(x: Folded, reduce: str) -> tuple[list[Tensor], Float[Tensor, "batch
             and its column of the matrix above, both reduced.
         p: the scalars beside every vector and every matrix, reduced.
     """
-    if reduce == "mean":
+    if reduce == "mean" and x.means is not None:
+        pools = x.means
+    elif reduce == "mean":
         pools = [mean_rows_and_columns(m) for m in x.matrices]
     else:
         pools = [(m.amax(2), m.amax(1)) for m in x.matrices]
@@ -103,8 +109,17 @@ class EquivariantLinear(nn.Module):
             vectors.append(vector.relu() if relu else vector)
             rows.append(row)
             columns.append(column)
+        scalars = scalars.relu() if relu else scalars
+        # Behind a ReLU the next layer wants the means; behind a norm it wants others.
+        if relu and self.reduce == "mean":
+            found = [
+                update_and_mean(x.matrices[h], mixing, rows[h + 1], columns[h], relu=True)
+                for h, mixing in enumerate(self.mixing)
+            ]
+            means = tuple((r, c) for _, r, c in found)
+            return Folded(tuple(m for m, _, _ in found), tuple(vectors), scalars, means)
         matrices = [
             update_matrix(x.matrices[h], mixing, rows[h + 1], columns[h], relu=relu)
             for h, mixing in enumerate(self.mixing)
         ]
-        return Folded(tuple(matrices), tuple(vectors), scalars.relu() if relu else scalars)
+        return Folded(tuple(matrices), tuple(vectors), scalars)

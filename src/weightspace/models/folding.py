@@ -22,11 +22,14 @@ class Folded:
         matrices: one `(batch, n[h+1], n[h], channels)` per pair of neighbouring hidden layers.
         vectors: one `(batch, n[h], channels_h)` per hidden layer.
         scalars: `(batch, channels)`, what belongs to the network as a whole.
+        means: the mean of every row and of every column of each matrix, where what made the
+            matrices has found them on the way; None where they are yet to be computed.
     """
 
     matrices: tuple[Tensor, ...]
     vectors: tuple[Tensor, ...]
     scalars: Tensor
+    means: tuple[tuple[Tensor, Tensor], ...] | None = None
 
 
 @dataclass(frozen=True)
