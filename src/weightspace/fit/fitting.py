@@ -52,6 +52,7 @@ Schedule = Literal["constant", "cosine"]
 
 BACKENDS: dict[str, Backend] = {"reference": fit_reference, "cpu": fit_cpu, "cuda": fit_cuda}
 MOST_POINTS = 2**21  # of all networks of a chunk together
+CACHED_POINTS = 2**14  # whose neurons the cache of a CPU holds
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,7 @@ def fit_sirens(
         part = slice(start, start + size)
         here = coords if coords.ndim == 2 else coords[part]
         weights, taken = fit(signals[part], here, init=init[part])
-        with torch.no_grad():
-            mse = squared_error(weights, signals[part], here, **siren)
+        mse = _final_errors(weights, signals[part], here, **siren)
         parts.append(FitResult(weights, mse, taken))
         if progress is not None:
             progress(min(part.stop, len(init)), len(init))
@@ -155,6 +155,19 @@ def fit_sirens(
         torch.cat([p.mse for p in parts]),
         torch.cat([p.steps for p in parts]),
     )
+
+
+@torch.no_grad()
+def _final_errors(w: Weights, signals: Tensor, coords: Tensor, **siren: float) -> Tensor:
+    """The `squared_error` of each network, on a CPU of a few at a time."""
+    points = coords.shape[-2]
+    size = max(1, CACHED_POINTS // points) if signals.device.type == "cpu" else len(w)
+    errors = []
+    for start in range(0, len(w), size):
+        part = slice(start, start + size)
+        here = coords if coords.ndim == 2 else coords[part]
+        errors.append(squared_error(w[part], signals[part], here, **siren))
+    return torch.cat(errors)
 
 
 def _chunk_size(backend: str, device: torch.device, threads: int | None, points: int) -> int:
