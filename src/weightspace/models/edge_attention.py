@@ -21,7 +21,7 @@ from weightspace.models.autocast import in_one_dtype
 __all__ = ["edge_scores", "edge_values"]
 
 # Pairs of nodes at a time: what a cache of a CPU holds, and on other devices a few GB.
-_PAIRS = 1024
+_PAIRS = 2048
 _PAIRS_ELSEWHERE = 2**20
 
 

@@ -132,7 +132,10 @@ class _UpdateBack(torch.autograd.Function):
         for b in _pieces(m[..., :1].expand(*m.shape[:3], mixing.shape[1])):
             x = _incoming(of_out, of_rows, of_columns, b)
             if active is not None:
-                torch.ops.aten.threshold_backward.grad_input(x, active[b], 0, grad_input=x)
+                # In place where the sum is ours to write into.
+                space = x if of_rows is not None else torch.empty_like(x)
+                torch.ops.aten.threshold_backward.grad_input(x, active[b], 0, grad_input=space)
+                x = space
             torch.sum(x, 2, out=of_row[b])
             torch.sum(x, 1, out=of_column[b])
             of_mixing.addmm_(_flat(m[b]).t(), _flat(x))
@@ -168,10 +171,10 @@ def _flat(x: Tensor) -> Tensor:
 def _incoming(
     of_out: Tensor | None, of_rows: Tensor | None, of_columns: Tensor | None, b: slice
 ) -> Tensor:
-    """A new tensor with the gradient of M'_ij, from where it was used and through its means."""
+    """The gradient of M'_ij, from where it was used and, if any, through its means."""
     if of_rows is None or of_columns is None:
         assert of_out is not None
-        return of_out[b].clone(memory_format=torch.contiguous_format)
+        return of_out[b]
     x = of_rows[b, :, None] + of_columns[b, None]
     return x if of_out is None else x.add_(of_out[b])
 
