@@ -32,7 +32,7 @@ VIEWS = 5
 SHARD = 500 * VIEWS  # networks, as of 500 objects
 REPEATS = 5
 SHARDS = (8, 24)  # 96 and 287 MB
-BATCH, UPDATES = 256, 60
+BATCH, UPDATES, TURNS = 256, 20, 16  # a window that is read while training has 14 batches
 
 
 def run() -> list[dict]:
@@ -121,13 +121,16 @@ def _assembly(folder: Path) -> list[dict]:
 
 def _memory(folder: Path) -> list[dict]:
     """The peak of a process that assembles, at two sizes; `reference` is that of the smaller."""
+    if sys.platform != "linux":
+        return []
     code = (
-        "import resource, sys; from pathlib import Path\n"
+        "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from bench_data import assemble_shards, write_shards\n"
         "folder, n = Path(sys.argv[1]), int(sys.argv[2])\n"
         "assemble_shards(write_shards(folder, n), folder / 'out.h5') if n else None\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)"
+        # Not ru_maxrss, which counts the process that this one was forked from.
+        "print(int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) / 1000)"
     )
     commands = [[sys.executable, "-c", code, str(folder), str(n)] for n in (0, *SHARDS)]
     none, small, large = (float(subprocess.check_output(c)) for c in commands)
@@ -171,7 +174,7 @@ def _training(folder: Path) -> list[dict]:
 
     train(here, sources[0])  # the first updates are slower
     seconds: list[list[float]] = [[], []]
-    for _ in range(REPEATS):
+    for _ in range(TURNS):
         for times, data, source in zip(seconds, (here, there), sources, strict=True):
             drop_from_cache([path])
             times.append(_seconds(lambda d=data, s=source: train(d, s)))
