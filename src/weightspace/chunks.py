@@ -4,6 +4,7 @@ HDF5 reads and writes them itself, but copies each several times, and one at a t
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, no_type_check
@@ -11,7 +12,7 @@ from typing import Any, no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["ChunkError", "Chunks", "add_checksum", "find_chunks", "read_rows"]
+__all__ = ["ChunkError", "Chunks", "add_checksum", "by_chunk", "find_chunks", "read_rows"]
 
 _LANES, _ROWS = 64, 256  # of words; with more rows their weighted sum does not fit into 32 bits
 
@@ -57,16 +58,11 @@ def read_rows(
         ChunkError: if a chunk is cut off or its checksum differs.
         OSError: if the file cannot be opened.
     """
-    order = np.argsort(rows, kind="stable")
-    rows, at = rows[order], at[order]
     with Path(path).open("rb", buffering=0) as file:
         for name, out in into.items():
             chunks = arrays[name]
             spare = np.empty((chunks.height, *chunks.shape), np.float32)
-            cuts = np.flatnonzero(np.diff(rows // chunks.height)) + 1
-            for part, places in zip(np.split(rows, cuts), np.split(at, cuts), strict=True):
-                if not len(part):
-                    continue
+            for part, places in by_chunk(rows, at, chunks.height):
                 number = int(part[0]) // chunks.height
                 inside, first = part - number * chunks.height, int(places[0])
                 in_place = _is_run(inside) and _is_run(places)
@@ -79,6 +75,18 @@ def read_rows(
                     out[first : first + len(part)] = spare[start : start + len(part)]
                 else:
                     out[places] = spare[inside]
+
+
+def by_chunk(
+    rows: np.ndarray, at: np.ndarray, height: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows of each chunk of `height` rows, in ascending order, and their places."""
+    order = np.argsort(rows, kind="stable")
+    rows, at = rows[order], at[order]
+    cuts = np.flatnonzero(np.diff(rows // height)) + 1
+    for part, places in zip(np.split(rows, cuts), np.split(at, cuts), strict=True):
+        if len(part):
+            yield part, places
 
 
 def _is_run(x: np.ndarray) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from weightspace import inr_layout as layout
-from weightspace.chunks import find_chunks, read_rows
+from weightspace.chunks import by_chunk, find_chunks, read_rows
 from weightspace.inr_set import (
     COLUMNS,
     STATISTICS,
@@ -275,7 +274,7 @@ def _digest(dataset: h5py.Dataset) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The inverse of `_hdf5` for attributes."""
+    """The inverse of `hdf5_value` for attributes."""
     return layout.decode_text(np.asarray(value)).tolist()
 
 
@@ -288,12 +287,7 @@ def _index(rows: slice | np.ndarray, n: int) -> np.ndarray:
 
 def _read_rows(dataset: h5py.Dataset, rows: np.ndarray, out: np.ndarray, at: np.ndarray) -> None:
     """Set out[at] to some rows of an array; each chunk is read once."""
-    if not len(rows):
-        return
-    order = np.argsort(rows, kind="stable")
-    rows, at = rows[order], at[order]
-    height = dataset.chunks[0] if dataset.chunks else len(dataset)
-    cuts = np.flatnonzero(np.diff(rows // height)) + 1
-    for a, b in pairwise([0, *cuts.tolist(), len(rows)]):
-        first, last = int(rows[a]), int(rows[b - 1]) + 1
-        out[at[a:b]] = dataset[first:last][rows[a:b] - first]
+    height = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
+    for part, places in by_chunk(rows, at, height):
+        first, last = int(part[0]), int(part[-1]) + 1
+        out[places] = dataset[first:last][part - first]

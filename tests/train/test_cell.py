@@ -12,7 +12,7 @@ from weightspace.rng import stream
 from weightspace.train.cell import train_cell
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError
-from weightspace.train.supervised import predict, scores, train_supervised
+from weightspace.train.supervised import predict, scores, train_together
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
@@ -79,16 +79,17 @@ def spied(monkeypatch):
     """What each training of a cell started from and what each of its batches was."""
     log = []
 
-    def spy(model, train, val, *, augment, **settings):
+    def spy(models, train, val, *, augment, **settings):
+        (model,) = models
         log.append(([p.detach().clone() for p in model.parameters()], []))
 
         def watch(w, *, generator):
             log[-1][1].append(w.flatten())
             return augment(w, generator=generator)
 
-        return train_supervised(model, train, val, augment=watch, **settings)
+        return train_together(models, train, val, augment=watch, **settings)
 
-    monkeypatch.setattr(cell_module, "train_supervised", spy)
+    monkeypatch.setattr(cell_module, "train_together", spy)
     return log
 
 
@@ -515,15 +516,15 @@ def test_restoring_an_unknown_seed_is_refused(splits):
 
 
 def test_a_seed_that_diverges_loses_no_other(splits, monkeypatch):
-    original = cell_module.train_supervised
+    original = cell_module.train_together
 
-    def diverging(*arguments, generator, **settings):
-        if generator.initial_seed() == stream(1, "train").initial_seed():
-            raise DivergedError("the training loss at update 3 is nan")
-        return original(*arguments, generator=generator, **settings)
+    def diverging(*arguments, generators, **settings):
+        if generators[0].initial_seed() == stream(1, "train").initial_seed():
+            return [DivergedError("the training loss at update 3 is nan")]
+        return original(*arguments, generators=generators, **settings)
 
     alone = train(splits, seeds=[0])
-    monkeypatch.setattr(cell_module, "train_supervised", diverging)
+    monkeypatch.setattr(cell_module, "train_together", diverging)
     result = train(splits, seeds=[0, 1])
     assert content(result, 0) == content(alone, 0)
     assert [run["seed"] for run in result.runs] == [0]

@@ -75,16 +75,16 @@ def load_inr_dataset(
     Raises:
         StoreError: if the file cannot be read.
     """
-    if memory is not None:
-        entries = read_entries(path)
-        kept = (
-            np.ones(len(entries.columns["view"]), bool) if keep is None else keep(entries.columns)
-        )
-        stored = StoredWeights(Path(path), entries, kept.nonzero()[0], memory)
+    entries = None if memory is None else read_entries(path)
+    rows = None
+    if keep is not None:
+        rows = keep(read_columns(path) if entries is None else entries.columns).nonzero()[0]
+    if memory is not None and entries is not None:
+        kept = np.arange(len(entries.columns["view"])) if rows is None else rows
+        stored = StoredWeights(Path(path), entries, kept, memory)
         if len(stored) * stored.network_bytes > memory:
-            columns = {name: x[stored.rows] for name, x in entries.columns.items()}
+            columns = {name: x[kept] for name, x in entries.columns.items()}
             return _per_split(entries.header, columns, stored.select)
-    rows = None if keep is None else keep(read_columns(path)).nonzero()[0]
     inrs = read_inrs(path, rows)
     return _per_split(inrs.header, inrs.columns, inrs.weights.__getitem__)
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, tensor_statistics
 from weightspace.rng import stream
-from weightspace.train.history import History
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
@@ -20,7 +19,6 @@ from weightspace.train.supervised import (
     majority_accuracy,
     predict,
     scores,
-    train_supervised,
     train_together,
 )
 
@@ -124,7 +122,10 @@ def train_cell(
         networks = [models.initial(seed).to(device) for seed in group]
         n_parameters = sum(p.numel() for p in networks[0].parameters())
         on_update = _of_all(progress, seeds.index(group[0]) * updates, len(group), len(seeds))
-        trained = _train(networks, train, val, seeds=group, progress=on_update, **settings)
+        generators = [stream(seed, "train") for seed in group]
+        trained = train_together(
+            networks, train, val, generators=generators, progress=on_update, **settings
+        )
         share = (perf_counter() - group_started) / len(group)
         for seed, network, found in zip(group, networks, trained, strict=True):
             test_started = perf_counter()
@@ -177,24 +178,6 @@ def _groups(
     if together == "auto":
         together = device.type != "cpu"
     return [seeds] if together else [[seed] for seed in seeds]
-
-
-def _train(
-    networks: Sequence[nn.Module],
-    train: Dataset,
-    val: Dataset,
-    *,
-    seeds: Sequence[int],
-    **settings: Any,
-) -> Sequence[History | DivergedError]:
-    """Train the networks of some seeds."""
-    generators = [stream(seed, "train") for seed in seeds]
-    if len(networks) > 1:
-        return train_together(networks, train, val, generators=generators, **settings)
-    try:
-        return [train_supervised(networks[0], train, val, generator=generators[0], **settings)]
-    except DivergedError as error:
-        return [error]
 
 
 def _of_all(
