@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from timeit import timeit
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def _assembly(folder: Path) -> list[dict]:
                 for seconds, f in ((copied, _copy), (assembled, assemble_shards)):
                     if cold:
                         drop_from_cache(paths)
-                    seconds.append(_seconds(lambda f=f, paths=paths: f(paths, folder / "out.h5")))
+                    seconds.append(timeit(partial(f, paths, folder / "out.h5"), number=1))
             rows.append(
                 {
                     "name": f"assemble {size / 1e6:.0f} MB, {'cold' if cold else 'cached'} shards",
@@ -121,16 +122,14 @@ def _assembly(folder: Path) -> list[dict]:
 
 def _memory(folder: Path) -> list[dict]:
     """The peak of a process that assembles, at two sizes; `reference` is that of the smaller."""
-    if sys.platform != "linux":
-        return []
     code = (
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from bench_data import assemble_shards, write_shards\n"
+        "from scaling_chain import peak_mb\n"
         "folder, n = Path(sys.argv[1]), int(sys.argv[2])\n"
         "assemble_shards(write_shards(folder, n), folder / 'out.h5') if n else None\n"
-        # Not ru_maxrss, which counts the process that this one was forked from.
-        "print(int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) / 1000)"
+        "print(peak_mb())"
     )
     commands = [[sys.executable, "-c", code, str(folder), str(n)] for n in (0, *SHARDS)]
     none, small, large = (float(subprocess.check_output(c)) for c in commands)
@@ -177,7 +176,7 @@ def _training(folder: Path) -> list[dict]:
     for _ in range(TURNS):
         for times, data, source in zip(seconds, (here, there), sources, strict=True):
             drop_from_cache([path])
-            times.append(_seconds(lambda d=data, s=source: train(d, s)))
+            times.append(timeit(partial(train, data, source), number=1))
     in_memory, streamed = (UPDATES * BATCH / median(times) for times in seconds)
     return [
         {
@@ -208,9 +207,3 @@ def drop_from_cache(paths: Iterable[Path]) -> None:
             os.fsync(file.fileno())  # only what is on the disk can be dropped
             if hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _seconds(f: Callable[[], object]) -> float:
-    start = perf_counter()
-    f()
-    return perf_counter() - start

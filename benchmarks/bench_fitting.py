@@ -3,11 +3,11 @@
 One INR-step is one Adam step of one network on all points of its signal.
 """
 
-from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from math import prod
 from statistics import median
-from time import perf_counter
+from timeit import timeit
 
 import torch
 
@@ -72,8 +72,8 @@ def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int) -> lis
         fit(backend, 1)  # compile, start the threads
     for _ in range(REPEATS):
         for backend, steps in STEPS.items():
-            seconds[backend].append(_seconds(lambda b=backend, s=steps: fit(b, s)))
-        seconds["product"].append(_seconds(lambda: square @ square))
+            seconds[backend].append(timeit(partial(fit, backend, steps), number=1))
+        seconds["product"].append(timeit(lambda: square @ square, number=1))
     limit = 2 * 1024**3 / median(seconds["product"])
     rate = {name: batch * steps / median(seconds[name]) for name, steps in STEPS.items()}
     threads = torch.get_num_threads()
@@ -89,9 +89,3 @@ def _measure(layout: tuple[int, ...], shape: tuple[int, ...], batch: int) -> lis
         }
         for backend in STEPS
     ]
-
-
-def _seconds(f: Callable[[], object]) -> float:
-    start = perf_counter()
-    f()
-    return perf_counter() - start

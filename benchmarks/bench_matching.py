@@ -1,20 +1,26 @@
 """Pairs per second of `match` against two loops over pairs, and its share of a training step.
 
 One loop is weight matching as it is usually published, one pair at a time with SciPy called
-from torch (permutations alone); the other is what `match` does, written plainly in NumPy.
+from torch (permutations alone); the other is what `match` does, written plainly in NumPy. All
+networks are fitted to pictures.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
-from time import perf_counter
+from timeit import timeit
 
 import numpy as np
 import torch
+from bench_training import training_step
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from weightspace.augment.mixup import AlignedMixUp
+from weightspace.data.fashion_mnist import load_bundled_fashion_mnist
+from weightspace.data.signals import image_signals
+from weightspace.fit.fitting import fit_sirens
+from weightspace.memory import keep_freed_memory
 from weightspace.models.dws import DWSNet
 from weightspace.rng import stream
 from weightspace.siren import init_siren
@@ -130,59 +136,60 @@ def match_published(
 
 def run() -> list[dict]:
     """Measure everything in turns; the rates are medians. The loops run on one thread."""
+    keep_freed_memory()
     before = torch.get_num_threads()
+    a, b = _fitted()
     rows = []
     try:
-        torch.set_num_threads(1)
-        rows += [_against_published(), *(_against_plain(signed) for signed in (False, True))]
         for threads in sorted({1, before}):
-            torch.set_num_threads(threads)
-            rows.append(_against_training(threads))
+            rows.append(_against_published(a, b, threads))
+        rows += [_against_plain(a, b, signed) for signed in (False, True)]
+        for threads in sorted({1, before}):
+            rows += _against_training(a, threads)
         return rows
     finally:
         torch.set_num_threads(before)
 
 
-def _against_published() -> dict:
-    a, b = _networks("a"), _networks("b")
+def _against_published(a: Weights, b: Weights, threads: int) -> dict:
     generator, pairs = stream(0, "bench", "order"), list(zip(as_dicts(a), as_dicts(b), strict=True))
 
     def published() -> None:
         for x, y in pairs:
             match_published(x, y, generator=generator)
 
-    ours, theirs = _in_turns(lambda: match(a, b, signed=False), published)
-    return _row("match permutation, published procedure", "pairs/s", BATCH, ours, theirs)
-
-
-def _against_plain(signed: bool) -> dict:
-    a, b = _networks("a"), _networks("b")
-    ours, plain = _in_turns(
-        lambda: match(a, b, signed=signed), lambda: match_loop(a, b, signed=signed)
+    ours, theirs = _in_turns(partial(match, a, b, signed=False), published, threads=(threads, 1))
+    return _row(
+        f"match permutation, {_threads(threads)}; published procedure, 1", BATCH, ours, theirs
     )
-    name = f"match permutation{' + sign' if signed else ''}, plain loop"
-    return _row(name, "pairs/s", BATCH, ours, plain)
 
 
-def _against_training(threads: int) -> dict:
-    """Aligned MixUp of a batch against a step of DWSNet: the ratio should be above 1 / 0.15."""
-    w = _networks("a")
-    target = torch.eye(10)[torch.arange(BATCH) % 10]
-    mix, generator = AlignedMixUp(signed=True), stream(0, "bench", "mix")
-    model = DWSNet(layer_layout=LAYOUT, d_out=10)
-    optimizer = torch.optim.AdamW(model.parameters())
-
-    def step() -> None:
-        optimizer.zero_grad()
-        cross_entropy(model(w), target).backward()
-        optimizer.step()
-
-    ours, training = _in_turns(lambda: mix(w, target, generator=generator), step)
-    name = f"aligned MixUp, step of DWSNet, {threads} thread{'s' * (threads > 1)}"
-    return _row(name, "batches/s", 1, ours, training)
+def _against_plain(a: Weights, b: Weights, signed: bool) -> dict:
+    ours, plain = _in_turns(*(partial(f, a, b, signed=signed) for f in (match, match_loop)))
+    return _row(f"match permutation{' + sign' * signed}; plain loop", BATCH, ours, plain)
 
 
-def _row(name: str, unit: str, amount: int, ours: float, reference: float) -> dict:
+def _against_training(w: Weights, threads: int) -> list[dict]:
+    """The matchings of a batch, and aligned MixUp, against a step of DWSNet: above 1 / 0.15?"""
+    half, target = BATCH // 2, torch.eye(10)[torch.arange(BATCH) % 10]
+    generator = stream(0, "bench", "mix")
+    step = training_step(DWSNet(layer_layout=LAYOUT, d_out=10), BATCH)
+    jobs = {
+        "match a batch": partial(match, w[:half], w[half:], signed=True),
+        "aligned MixUp": partial(AlignedMixUp(signed=True), w, target, generator=generator),
+    }
+    return [
+        _row(
+            f"{name}; step of DWSNet, {_threads(threads)}",
+            1,
+            *_in_turns(job, step, threads=(threads, threads)),
+            unit="batches/s",
+        )
+        for name, job in jobs.items()
+    ]
+
+
+def _row(name: str, amount: int, ours: float, reference: float, unit: str = "pairs/s") -> dict:
     return {
         "name": f"{name} ({'-'.join(map(str, LAYOUT))})",
         "rate": amount / ours,
@@ -193,19 +200,27 @@ def _row(name: str, unit: str, amount: int, ours: float, reference: float) -> di
     }
 
 
-def _in_turns(f: Callable[[], object], g: Callable[[], object]) -> tuple[float, float]:
-    """The median seconds of each, after one call that compiles."""
-    f()
-    g()
-    seconds = [(_seconds(f), _seconds(g)) for _ in range(REPEATS)]
-    return tuple(map(median, zip(*seconds, strict=True)))
+def _in_turns(*jobs: Callable[[], object], threads: Sequence[int] = (1, 1)) -> tuple[float, ...]:
+    """The median seconds of each on its number of threads, after one call that compiles."""
+    seconds: list[list[float]] = [[] for _ in jobs]
+    for _ in range(1 + REPEATS):
+        for found, job, n in zip(seconds, jobs, threads, strict=True):
+            torch.set_num_threads(n)
+            found.append(timeit(job, number=1))
+    return tuple(median(found[1:]) for found in seconds)
 
 
-def _networks(name: str) -> Weights:
-    return init_siren(LAYOUT, omega_0=30.0, generator=stream(0, "bench", name), batch_size=BATCH)
+def _fitted() -> tuple[Weights, Weights]:
+    """Two batches of networks fitted to pictures; matching these takes longer than fresh ones."""
+    images = load_bundled_fashion_mnist().images[: 2 * BATCH]
+    signals = image_signals(images)
+    init = init_siren(
+        LAYOUT, omega_0=30.0, generator=stream(0, "bench", "init"), batch_size=2 * BATCH
+    )
+    settings = {"omega_0": 30.0, "output_offset": 0.5, "steps": 120, "lr": 2e-3}
+    w = fit_sirens(signals.values, signals.coords, init=init, backend="cpu", **settings).weights
+    return w[:BATCH], w[BATCH:]
 
 
-def _seconds(f: Callable[[], object]) -> float:
-    start = perf_counter()
-    f()
-    return perf_counter() - start
+def _threads(n: int) -> str:
+    return f"{n} thread{'s' * (n > 1)}"

@@ -7,7 +7,7 @@ A step is forward, soft cross-entropy, backward, clipping and AdamW, all with th
 from collections.abc import Callable
 from functools import partial
 from statistics import median
-from time import perf_counter
+from timeit import timeit
 
 import torch
 from naive_dws import NaiveDWS
@@ -84,7 +84,7 @@ def _measure(
     steps[1]()
     square = torch.rand(1024, 1024, generator=stream(0, "bench", "square"))
     steps.append(partial(torch.matmul, square, square))
-    seconds = [[_seconds(f) for f in steps] for _ in range(repeats)]
+    seconds = [[timeit(f, number=1) for f in steps] for _ in range(repeats)]
     of_ours, of_plain, of_product = (median(s) for s in zip(*seconds, strict=True))
     return {
         "name": f"train {name} (batch {batch}, {threads} thread{'s' * (threads > 1)})",
@@ -94,9 +94,3 @@ def _measure(
         "ratio": of_plain / of_ours,
         "limit_fraction": flop / of_ours / (2 * 1024**3 / of_product),
     }
-
-
-def _seconds(f: Callable[[], object]) -> float:
-    start = perf_counter()
-    f()
-    return perf_counter() - start

@@ -1,7 +1,6 @@
 """The work of a study's fitting jobs and of the assembly, at any number of INRs."""
 
 import resource
-import sys
 from collections.abc import Callable
 from itertools import repeat
 from multiprocessing import get_context
@@ -68,14 +67,20 @@ def nothing() -> Cost:
     return Cost(0.0, 0.0)
 
 
+def peak_mb() -> float:
+    """The most memory that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():  # of Linux, where ru_maxrss counts the process that forked this one too
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # in bytes on macOS
+
+
 def _since(start: tuple[float, float]) -> Cost:
     return Cost(perf_counter() - start[0], process_time() - start[1])
 
 
 def _with_peak(job: Callable[..., Cost], *arguments: Any) -> tuple[Cost, float]:
-    cost = job(*arguments)
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB but on macOS
-    return cost, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return job(*arguments), peak_mb()
 
 
 def _objects(n: int) -> Objects:

@@ -69,7 +69,7 @@ def draw(rows: list[dict[str, float]]) -> Figure:
         xlabel="INRs", ylabel="core-seconds", title=f"Time, {rows[0]['steps']} steps an INR"
     )
     panels[1].set(xlabel="INRs", ylabel="MB", title=f"Peak memory, {SHARD:,} INRs a fitting job")
-    panels[1].set_ylim(bottom=0)
+    panels[1].set_ylim(0, 1.1 * max(row[f"{stage}_mb"] for row in rows for stage in STAGES))
     for axes in panels:
         axes.legend()
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "start_writing"]
+__all__ = ["replacing"]
 
 
 @contextmanager
@@ -26,15 +26,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
         _sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def start_writing(descriptor: int, start: int, n_bytes: int) -> None:
-    """Let the disk begin with a part of a file while the next is made, where that can be asked.
-
-    The sync at the end then has little left to wait for. What is in memory stays there.
-    """
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, start, n_bytes, os.POSIX_FADV_DONTNEED)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -12,13 +12,9 @@ from typing import Any, no_type_check
 import numpy as np
 from numba import njit
 
-__all__ = ["ChunkError", "Chunks", "add_checksum", "by_chunk", "find_chunks", "read_rows"]
+__all__ = ["Chunks", "add_checksum", "by_chunk", "find_chunks", "read_rows"]
 
 _LANES, _ROWS = 64, 256  # of words; with more rows their weighted sum does not fit into 32 bits
-
-
-class ChunkError(OSError):
-    """A chunk that is not there or not what was written."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +32,19 @@ class Chunks:
 
 def find_chunks(dataset: Any) -> Chunks | None:
     """Where the chunks of an HDF5 array lie; None if they hold anything but it and a checksum."""
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int, int, int]] = []
     if not dataset.chunks or dataset.chunks[1:] != dataset.shape[1:]:
         return None
     if not dataset.fletcher32 or dataset.id.get_create_plist().get_nfilters() != 1:
         return None
-    dataset.id.chunk_iter(lambda x: found.append((x.chunk_offset[0], x.filter_mask, x.byte_offset)))
-    starts, masks, offsets = np.array(sorted(found), np.int64).reshape(-1, 3).T
+    dataset.id.chunk_iter(
+        lambda x: found.append((x.chunk_offset[0], x.filter_mask, x.size, x.byte_offset))
+    )
+    starts, masks, sizes, offsets = np.array(sorted(found), np.int64).reshape(-1, 4).T
     height = dataset.chunks[0]
     if masks.any() or not np.array_equal(starts, np.arange(0, len(dataset), height)):
+        return None
+    if (sizes != 4 * np.prod(dataset.chunks) + 4).any():  # of a last chunk that is not filled up
         return None
     return Chunks(dataset.shape[1:], height, offsets)
 
@@ -55,8 +55,7 @@ def read_rows(
     """Set into[name][at] to the entries `rows` of each array; every chunk is read once.
 
     Raises:
-        ChunkError: if a chunk is cut off or its checksum differs.
-        OSError: if the file cannot be opened.
+        OSError: if the file cannot be opened, a chunk is cut off or its checksum differs.
     """
     with Path(path).open("rb", buffering=0) as file:
         for name, out in into.items():
@@ -98,9 +97,9 @@ def _read(descriptor: int, name: str, chunks: Chunks, number: int, x: np.ndarray
     checksum = np.empty(1, "<u4")
     buffers = [x.reshape(-1).view(np.uint8).data, checksum.view(np.uint8).data]
     if os.preadv(descriptor, buffers, int(chunks.offsets[number])) < x.nbytes + 4:
-        raise ChunkError(f"chunk {number} of {name} is cut off")
+        raise OSError(f"chunk {number} of {name} is cut off")
     if _fletcher32(x.reshape(-1).view(np.uint16)) != checksum[0]:
-        raise ChunkError(f"the checksum of chunk {number} of {name} does not match")
+        raise OSError(f"the checksum of chunk {number} of {name} does not match")
 
 
 def add_checksum(x: np.ndarray, into: np.ndarray) -> np.ndarray:

@@ -202,6 +202,10 @@ class _Arrays:
         names = layout.array_names(len(attributes["layer_layout"]) - 1, _splits(file))
         self._path, self.datasets = file.filename, _datasets(file)
         _check_names(file, "array", set(self.datasets), set(names))
+        for name in (n for n in names if n.startswith(("weights/", "biases/"))):
+            if len(x := self.datasets[name]) and not x.fletcher32:
+                reason = f"{name} has no Fletcher-32 checksums, which a part of it is checked by"
+                raise broken(file.filename, reason)
         self._digests = {name: _digest(self.datasets[name]) for name in names}
         if _plain(file.attrs["digest"]) != layout.file_digest(attributes, self._digests):
             raise StoreError(_damaged(file.filename, "the digest of the file does not match"))

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from weightspace import inr_layout as layout
-from weightspace.atomic import replacing, start_writing
+from weightspace.atomic import replacing
 from weightspace.chunks import add_checksum
 from weightspace.inr_set import Header, InrSet
 
@@ -87,7 +87,7 @@ class _Sink(FileIO):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
-        self.written = self._begun = 0
+        self.written = 0
         self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
@@ -98,9 +98,6 @@ class _Sink(FileIO):
             while len(view) and self._error is None:
                 done = super().write(view) or 0
                 self.written, view = self.written + done, view[done:]
-            if self.written - self._begun >= _PIECE_BYTES:
-                start_writing(self.fileno(), self._begun, self.written - self._begun)
-                self._begun = self.written
         except OSError as error:
             self._error = error
         return n

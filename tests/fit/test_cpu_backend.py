@@ -174,6 +174,33 @@ def test_tiles_are_whole_blocks_and_waste_little(points):
     assert 0 <= tiles * tile - points < tiles * ROWS
 
 
+@pytest.mark.parametrize("features", [{}, {"avx": True}], ids=["4 lanes", "8 lanes"])
+def test_registers_of_other_machines_fit_the_same(features, tmp_path):
+    """Widths that are whole vectors of such a machine, and no whole blocks of rows."""
+    program = f"""
+from unittest.mock import patch
+import torch
+with patch("llvmlite.binding.get_host_cpu_features", return_value={features}):
+    import weightspace.fit.blocks
+from weightspace.fit.fitting import fit_sirens
+from weightspace.rng import stream
+from weightspace.siren import init_siren
+coords = torch.rand(60, 2, generator=stream(0, "coords"))
+signals = torch.rand(3, 60, 1, generator=stream(0, "signals"))
+init = init_siren((2, 12, 20, 1), omega_0=30.0, generator=stream(0, "init"), batch_size=3)
+settings = {{"omega_0": 30.0, "output_offset": 0.5, "steps": 20, "lr": 0.002}}
+cpu, reference = (
+    fit_sirens(signals, coords, init=init, backend=backend, **settings).weights.flatten()
+    for backend in ("cpu", "reference")
+)
+print((cpu - reference).abs().max().item())
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", program]
+    assert float(subprocess.check_output(command, env=environment)) < 1e-4
+
+
 def test_a_network_without_hidden_layer_goes_to_the_reference():
     signals, coords, init = problem((2, 3), (5, 5))
     assert fit(signals, coords, init, "auto").mse.isfinite().all()

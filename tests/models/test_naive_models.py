@@ -1,8 +1,7 @@
 """The models that benchmarks compare with are what they claim to be."""
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
+import naive_dws
+import naive_graph
 import pytest
 import torch
 from strategies import cyclic_perms, random_networks
@@ -10,17 +9,6 @@ from strategies import cyclic_perms, random_networks
 from laws import assert_close, assert_equivariant, assert_invariant, randomise_parameters
 from weightspace.models.graph_transformer import GraphTransformer
 from weightspace.symmetry.permutation import permute
-
-
-def load(name):
-    path = Path(__file__).parents[2] / "benchmarks" / f"{name}.py"
-    spec = spec_from_file_location(name, path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-naive_dws, naive_graph = load("naive_dws"), load("naive_graph")
 
 
 def randomised(model):

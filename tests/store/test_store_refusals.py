@@ -145,6 +145,16 @@ def test_a_flipped_weight_is_noticed_in_a_partial_read(path):
         read_inrs(path, np.array([0]))
 
 
+@pytest.mark.parametrize("reader", READERS)
+def test_networks_without_checksums(path, reader):
+    """A part of them could be read with no check at all."""
+    with h5py.File(path, "a") as file:
+        x, digest = file["weights/0"][()], file["weights/0"].attrs["digest"]
+        del file["weights/0"]
+        file.create_dataset("weights/0", data=x).attrs["digest"] = digest
+    refused(path, "weights/0 has no Fletcher-32 checksums.*delete it and run again", reader)
+
+
 def breaks(make, part):
     """A set that breaks one rule, made past the checks of InrSet."""
     inrs = make(4)

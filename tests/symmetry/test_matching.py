@@ -1,13 +1,11 @@
 """Weight matching: what it finds, what it can not be held to, and what it refuses."""
 
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise, permutations, product
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from bench_matching import match_loop
 from hypothesis import given
 from strategies import networks, networks_and, random_networks, random_perms, random_signs
 from torch import Tensor
@@ -158,21 +156,12 @@ def test_pairs_do_not_feel_each_other(signed: bool) -> None:
         )
 
 
-def _benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "bench_matching.py"
-    spec = spec_from_file_location("bench_matching", path)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @SIGNED
 @pytest.mark.parametrize("layout", [(2, 6, 1), (2, 16, 16, 1), (3, 8, 40, 10, 2)])
 def test_a_plain_loop_over_pairs_finds_the_same(layout: tuple[int, ...], signed: bool) -> None:
     a, b = (random_networks(layout, 8, seed=s) for s in (0, 1))
     found = match(a, b, signed=signed)
-    perms, signs = _benchmark().match_loop(a, b, signed=signed)
+    perms, signs = match_loop(a, b, signed=signed)
     assert_identical(found.perms, perms)
     assert_identical(found.signs, signs)
 

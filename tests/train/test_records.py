@@ -67,7 +67,7 @@ def test_metrics_hold_the_agreed_keys(directory, result):
     assert " ".join(metrics) == (
         "study cell dataset model scheme inputs budget n_classes views objects "
         "train_inrs test_inrs updates batch_size config versions commit device threads "
-        "majority_accuracy seconds n_parameters failed_seeds runs"
+        "majority_accuracy streamed_mb seconds n_parameters failed_seeds runs"
     )
     assert {k: metrics[k] for k in META} == META
     assert (metrics["model"], metrics["scheme"]) == ("mlp_small", "direct")

@@ -295,14 +295,19 @@ def test_a_cell_finds_together_what_it_finds_one_after_the_other(splits):
 
 def test_seeds_train_together_on_a_gpu_or_when_asked(splits, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        cell_module, "train_together", lambda *a, **k: asked.append(1) or train_together(*a, **k)
-    )
-    for choice, times in ((False, 0), ("auto", 0), (True, 1)):
+
+    def spy(models, *arguments, **settings):
+        asked.append(len(models))
+        return train_together(models, *arguments, **settings)
+
+    monkeypatch.setattr(cell_module, "train_together", spy)
+    for choice, groups in ((False, [1, 1, 1]), ("auto", [1, 1, 1]), (True, [3])):
         asked.clear()
         train_cell(splits, **CELL, seeds_together=choice)
-        assert len(asked) == times
-    assert cell_module._groups([1, 2], "auto", torch.device("cuda")) == [[1, 2]]
+        assert asked == groups
+    gpu = torch.device("cuda")
+    assert cell_module._groups([1, 2], "auto", gpu, streamed=False) == [[1, 2]]
+    assert cell_module._groups([1, 2], True, gpu, streamed=True) == [[1], [2]]
     with pytest.raises(ValueError, match="seeds_together is 'yes'; it must be True, False or"):
         train_cell(splits, **CELL, seeds_together="yes")
 

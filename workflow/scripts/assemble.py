@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from weightspace.atomic import replacing
 from weightspace.data.study_objects import read_study_objects
 from weightspace.dataset.assemble import assemble
+from weightspace.device import use_threads
 from weightspace.job import job
-from weightspace.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job("assemble", snakemake.log[0]):
-    keep_freed_memory()
+    use_threads(snakemake.threads)
     objects = read_study_objects(snakemake.input["objects"])
     quality = assemble(
         snakemake.input["shards"],

@@ -17,7 +17,10 @@ from numba.extending import intrinsic
 
 __all__ = ["LANES", "ROWS", "SOURCE", "block", "dots"]
 
-_features = binding.get_host_cpu_features()
+try:
+    _features = binding.get_host_cpu_features()
+except RuntimeError:  # LLVM cannot tell on every system
+    _features = {}
 LANES = 16 if _features.get("avx512f") else 8 if _features.get("avx") else 4  # of a register
 ROWS = 8  # of a block: as many sums at once hide how long one takes
 # For Numba's cache, which by itself notices edits of the file of the cached function only.

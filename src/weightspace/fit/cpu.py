@@ -107,7 +107,8 @@ def _columns(d_in: int) -> int:
 def _net(layout: tuple[int, ...]) -> _Net:
     """Lay out the parameters of networks of a layout."""
     d_in, *hidden, d_out = layout
-    widths = np.array([-(-n // LANES) * LANES for n in hidden])
+    block = max(LANES, ROWS)  # both powers of two; neurons are lanes of some sums, rows of others
+    widths = np.array([-(-n // block) * block for n in hidden])
     rows = np.array([_columns(d_in), *(widths[:-1] + 1)])
     sizes = [*(rows * widths), d_out * (widths[-1] + 1)]
     turned = [0, *(widths[:-1] * widths[1:])]  # of the first layer none

@@ -3,8 +3,8 @@
 One call takes a network through all of its steps, so its weights never leave the cache. The
 points are cut into tiles whose activations stay there too, as matrices `(points, neurons)`.
 Neurons are the vector lanes, so only the few outputs of a network need sums across lanes. The
-widths of hidden layers are multiples of `LANES`: the caller pads with zero weights, and padded
-neurons stay at zero, since their sines, their gradients and so their Adam steps are zero.
+widths of hidden layers are multiples of `LANES` and of `ROWS`: the caller pads with zero weights,
+and padded neurons stay at zero, since their sines, gradients and so their Adam steps are zero.
 
 The weights of a hidden layer are kept as (inputs, outputs), its bias below them as one row more;
 those of the output layer as (outputs, inputs), its biases after them.
@@ -235,7 +235,7 @@ def _compiled(source):
 
         Args:
             params: `(batch, parameters)` float32, laid out as the head of this file says.
-            net: d_in; d_out; the widths of the hidden layers, multiples of `LANES`; where the
+            net: d_in; d_out; the widths of the hidden layers, multiples of both; where the
                 parameters of each layer start, and their end; where the neurons of each hidden
                 layer start, and their end; where the turned weights of each hidden layer start,
                 and their end; LANES zeros and a one.

@@ -23,7 +23,7 @@ def examples(
     Args:
         dataset: the examples.
         batch_size: how many to yield at a time.
-        generator: the source of the order, on the CPU; nothing else decides it.
+        generator: the source of the order, on the CPU.
 
     Yields:
         The indices `(batch_size,)` in the dataset, and the inputs at them.

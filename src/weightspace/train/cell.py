@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, tensor_statistics
+from weightspace.dataset.stored_weights import StoredWeights
 from weightspace.rng import stream
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
@@ -76,7 +77,8 @@ def train_cell(
         clip_norm: scale gradients down to this norm; None never does.
         evaluate_every: updates between evaluations.
         seeds_together: all seeds make each update in one call, see `Stacked`, rather than train
-            one after the other; "auto" does so on a GPU.
+            one after the other; "auto" does so on a GPU. Never with networks that stay in
+            their file.
         precision: "float32" or "bfloat16".
         device: where to train.
         progress: called after each update with (done, total) over all seeds.
@@ -117,7 +119,8 @@ def train_cell(
     }
     runs, history, predictions, n_parameters = [], [], [], 0
     failed_seeds: dict[int, str] = {}
-    for group in _groups(seeds, seeds_together, train.device):
+    stored = train.inputs if isinstance(train.inputs, StoredWeights) else None
+    for group in _groups(seeds, seeds_together, train.device, streamed=stored is not None):
         group_started = perf_counter()
         networks = [models.initial(seed).to(device) for seed in group]
         n_parameters = sum(p.numel() for p in networks[0].parameters())
@@ -161,6 +164,7 @@ def train_cell(
         majority_accuracy=majority_accuracy(train.labels, predictions[0].labels),
         updates=updates,
         batch_size=batch_size,
+        streamed_mb=None if stored is None else stored.memory / 1e6,
         seconds=perf_counter() - started,
         failed_seeds=failed_seeds,
         runs=runs,
@@ -170,14 +174,14 @@ def train_cell(
 
 
 def _groups(
-    seeds: Sequence[int], together: bool | str, device: torch.device
+    seeds: Sequence[int], together: bool | str, device: torch.device, *, streamed: bool
 ) -> list[Sequence[int]]:
-    """The seeds that train together."""
+    """The seeds that train together; each would read a streamed set into memory of its own."""
     if together not in (True, False, "auto"):
         raise ValueError(f"seeds_together is {together!r}; it must be True, False or 'auto'")
     if together == "auto":
         together = device.type != "cpu"
-    return [seeds] if together else [[seed] for seed in seeds]
+    return [seeds] if together and not streamed else [[seed] for seed in seeds]
 
 
 def _of_all(

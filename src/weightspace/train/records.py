@@ -65,7 +65,7 @@ def write_records(
         key: getattr(result, key)
         for key in ("views", "objects", "train_inrs", "test_inrs", "updates", "batch_size")
     }
-    keys = ("majority_accuracy", "seconds", "n_parameters", "failed_seeds", "runs")
+    keys = ("majority_accuracy", "streamed_mb", "seconds", "n_parameters", "failed_seeds", "runs")
     metrics = metrics_bytes(
         NAMES,
         counts,

@@ -70,6 +70,8 @@ class CellResult:
     images or sets of points. `majority_accuracy` is the share of the test examples that are of
     the most frequent class of training. `runs` has one row per seed, `history` one per seed and
     evaluation; `failed_seeds` says why a seed has none.
+    `streamed_mb`, of networks that stayed in their file, is how much of them could be held, which
+    decides the order of the batches; None of all others.
     """
 
     models: SelectedModels
@@ -81,6 +83,7 @@ class CellResult:
     majority_accuracy: float
     updates: int
     batch_size: int
+    streamed_mb: float | None
     seconds: float
     failed_seeds: dict[int, str]
     runs: list[dict[str, Any]]

@@ -24,7 +24,7 @@ def streamed(
     seams of the epochs too, are cut into batches. So a batch mixes the groups of one window, or
     of two; networks of one group, as the views of an object, come in the same window. While one
     window is used the next is read by another thread, so that two are in memory. What comes when
-    is decided by the generator alone.
+    is decided by the generator, the allowed memory and the chunks of the file alone.
 
     Args:
         networks: of a file.
