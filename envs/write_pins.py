@@ -63,9 +63,10 @@ def resolve(*extras: str, preferred: list[str]) -> list[str]:
 def allow_own_build(pin: str) -> str:
     """Add the hash of the file that pip takes here: torch has builds that PyPI does not list."""
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         wanted = pin.split(" ")[0]
-        subprocess.run([*pip, "download", "--no-deps", "--dest", folder, wanted], check=True)
+        download = [*pip, "--quiet", "download", "--no-deps", "--dest", folder, wanted]
+        subprocess.run(download, check=True)
         command = [*pip, "hash", *map(str, Path(folder).iterdir())]
         out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     own = out.split()[-1]

@@ -4,13 +4,16 @@
 #   slurm.sh         install Debian's packages if they are missing, start, print "ready" when jobs
 #                    can be submitted, and when stdin ends cancel all jobs and stop every daemon
 #
-# Clients find it by SLURM_CONF=/run/weightspace-slurm/etc/slurm.conf. Root only; not for production: all runs as root.
+# Root only; not for production: all runs as root. Its configuration has to lie in /etc/slurm, since the
+# plugin takes SLURM_CONF out of the environment of its jobs; what is there of others is refused.
 # It has partitions `cpu` and `gpu`, 8 CPUs, 64 GB and 2 GPUs, whatever the machine has (GPUs are /dev/null).
 set -euo pipefail
 
 DIR=/run/weightspace-slurm
 HOST=$(hostname -s)
-export SLURM_CONF=$DIR/etc/slurm.conf
+CONF=/etc/slurm
+FILES=(slurm.conf cgroup.conf gres.conf)
+MARK="# written by tests/cluster/slurm.sh"
 
 die() { printf 'slurm.sh: error: %s\n' "$*" >&2; exit 1; }
 
@@ -32,6 +35,9 @@ stop() {
     for _ in {1..80}; do [ -z "$(timeout 5 squeue --noheader 2>/dev/null)" ] && break; sleep 0.1; done
   fi
   for daemon in slurmd slurmctld munged; do stop_daemon "$daemon"; done
+  for file in "${FILES[@]}"; do
+    if grep -qsxF "$MARK" "$CONF/$file"; then rm -f "$CONF/$file"; fi
+  done
 }
 
 wait_for() {
@@ -50,17 +56,21 @@ install_packages() {
     trap 'rm -f /usr/sbin/policy-rc.d; stop' EXIT
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq >&2
-  apt-get install -y -qq --no-install-recommends slurm-wlm munge procps >&2
+  apt-get update -qq >/dev/null
+  apt-get install -y -qq --no-install-recommends slurm-wlm munge procps >/dev/null
 }
 
 write_config() {
-  mkdir -p "$DIR"/{etc,state,spool,log,run,dev}
+  for file in "${FILES[@]}"; do
+    [ ! -e "$CONF/$file" ] || die "$CONF/$file is of another Slurm, which this would disturb"
+  done
+  mkdir -p "$CONF" "$DIR"/{state,spool,log,run,dev}
   chmod 755 "$DIR" "$DIR"/*
-  (umask 077 && head -c 1024 /dev/urandom >"$DIR/etc/munge.key")
+  (umask 077 && head -c 1024 /dev/urandom >"$DIR/munge.key")
   getent hosts "$HOST" >/dev/null || echo "127.0.0.1 $HOST" >>/etc/hosts
   for i in 0 1; do ln -sf /dev/null "$DIR/dev/gpu$i"; done
-  cat >"$SLURM_CONF" <<CONF
+  cat >"$CONF/slurm.conf" <<CONF
+$MARK
 ClusterName=local
 SlurmctldHost=$HOST(127.0.0.1)
 SlurmUser=root
@@ -98,13 +108,13 @@ PartitionName=cpu Nodes=$HOST Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=$HOST Default=NO MaxTime=INFINITE State=UP
 CONF
   # slurmd loads a cgroup plugin even when nothing uses it; v2 and the default fail where there are none.
-  printf 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' >"$DIR/etc/cgroup.conf"
-  echo "NodeName=$HOST Name=gpu File=$DIR/dev/gpu0,$DIR/dev/gpu1" >"$DIR/etc/gres.conf"
+  printf '%s\nCgroupPlugin=cgroup/v1\nCgroupAutomount=no\n' "$MARK" >"$CONF/cgroup.conf"
+  printf '%s\nNodeName=%s Name=gpu File=%s\n' "$MARK" "$HOST" "$DIR/dev/gpu0,$DIR/dev/gpu1" >"$CONF/gres.conf"
 }
 
 start() {
   # --force: tolerate the group-writable / of some container images.
-  munged --force --socket="$DIR/run/munge.socket" --key-file="$DIR/etc/munge.key" \
+  munged --force --socket="$DIR/run/munge.socket" --key-file="$DIR/munge.key" \
     --pid-file="$DIR/run/munged.pid" --log-file="$DIR/log/munged.log" \
     --seed-file="$DIR/state/munged.seed"
   slurmctld

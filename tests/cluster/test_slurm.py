@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def slurm():
-    """The environment of clients of a Slurm that ends with this process, however that ends."""
+    """A Slurm that ends with this process, however that ends."""
     asked = os.environ.get("WEIGHTSPACE_CLUSTER") == "1" or os.environ.get("CI") == "true"
     if not asked or os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("installs and starts Slurm: as root on Debian, with WEIGHTSPACE_CLUSTER=1")
@@ -49,7 +49,7 @@ def slurm():
         start_new_session=True,
     ) as daemons:
         assert daemons.stdout and daemons.stdout.readline() == "ready\n"
-        yield {**os.environ, "SLURM_CONF": "/run/weightspace-slurm/etc/slurm.conf"}
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +73,19 @@ def runs(slurm, plugin, tmp_path_factory):
     path = {"PYTHONPATH": str(local / "src")}
     subprocess.run([*SNAKEMAKE, "--cores=2"], cwd=local, env=os.environ | path, check=True)
     path = {"PYTHONPATH": f"{cluster / 'src'}{os.pathsep}{plugin}"}
-    with subprocess.Popen([*SNAKEMAKE, *ON_SLURM], cwd=cluster, env=slurm | path) as snakemake:
+    with subprocess.Popen([*SNAKEMAKE, *ON_SLURM], cwd=cluster, env=os.environ | path) as snakemake:
         try:
-            cancel_one(slurm, snakemake)
+            cancel_one(snakemake)
             assert snakemake.wait(timeout=300) == 0
         finally:
             snakemake.kill()
-    return local / "results/cluster", cluster / "results/cluster", submissions(slurm)
+    return local / "results/cluster", cluster / "results/cluster", submissions()
 
 
-def submissions(slurm):
+def submissions():
     """The id, state, partition and memory of every submission, in their order, by their job."""
     command = ["squeue", "--states=all", "--noheader", "--sort=i", "--format=%k|%i|%T|%P|%m"]
-    out = subprocess.run(command, env=slurm, check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = defaultdict(list)
     for line in out.splitlines():
         job, *submission = line.split("|")
@@ -93,13 +93,13 @@ def submissions(slurm):
     return found
 
 
-def cancel_one(slurm, snakemake):
+def cancel_one(snakemake):
     """Wait until a job of training runs, and cancel it from outside."""
     deadline = time.monotonic() + 300
     while snakemake.poll() is None and time.monotonic() < deadline:
-        for job, state, *_ in submissions(slurm)[CANCELLED]:
+        for job, state, *_ in submissions()[CANCELLED]:
             if state == "RUNNING":
-                subprocess.run(["scancel", job], env=slurm, check=True)
+                subprocess.run(["scancel", job], check=True)
                 return
         time.sleep(0.5)
 
