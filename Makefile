@@ -36,6 +36,11 @@ format: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'weightspace needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
+	@# There are several builds of torch: take the one that pip finds here, if the lock allows it.
+	$(PIP) download --no-deps --dest .venv/torch $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
+	sed -n '/^torch==/,/[^\]$$/p' requirements.lock >.venv/torch/lock
+	$(LOCKED) .venv/torch/lock --no-index --find-links .venv/torch
+	rm -r .venv/torch
 	$(LOCKED) requirements.lock
 	@# PyPI's torch for Linux lacks its CUDA libraries now; other builds need none.
 	$(PIP) check >/dev/null || $(LOCKED) envs/cuda.lock

@@ -129,6 +129,7 @@ flock 9
 trap stop EXIT
 trap 'exit 143' HUP INT TERM
 stop  # what a run that was killed has left
+rm -rf "$DIR"
 install_packages
 write_config
 start >&2 9>&-

@@ -22,7 +22,7 @@ SCHEMES = [{"models": ["dws"], "schemes": ["none", "gaussian_noise"]}]
 STUDY = {"study": "cluster", "experiments": {"schemes": SCHEMES} | {name: [] for name in OFF}}
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "schemes"]
 SNAKEMAKE += ["--configfile", "workflow/configs/smoke.yaml", "cluster.yaml"]
-ON_SLURM = ["--workflow-profile", "slurm", "--latency-wait", "10"]
+ON_SLURM = ["--workflow-profile", "slurm", "--latency-wait", "10", "--set-threads=fit_shard=2"]
 ON_SLURM += ["--slurm-init-seconds-before-status-checks", "2", "--set-resources"]
 # Too little for Python at the first attempt; and a shard that asks for a GPU.
 ON_SLURM += ["fit_shard:mem_mb=100 if wildcards.shard == '0' and attempt == 1 else 3000"]
@@ -76,7 +76,7 @@ def runs(slurm, plugin, tmp_path_factory):
     with subprocess.Popen([*SNAKEMAKE, *ON_SLURM], cwd=cluster, env=os.environ | path) as snakemake:
         try:
             cancel_one(snakemake)
-            assert snakemake.wait(timeout=300) == 0
+            assert snakemake.wait(timeout=600) == 0
         finally:
             snakemake.kill()
     return local / "results/cluster", cluster / "results/cluster", submissions()
@@ -95,7 +95,7 @@ def submissions():
 
 def cancel_one(snakemake):
     """Wait until a job of training runs, and cancel it from outside."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600
     while snakemake.poll() is None and time.monotonic() < deadline:
         for job, state, *_ in submissions()[CANCELLED]:
             if state == "RUNNING":
