@@ -65,21 +65,20 @@ def plugin(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runs(slurm, plugin, tmp_path_factory):
     """The results of a local run and of one on Slurm, and the submissions of the latter."""
-    trees = [tmp_path_factory.mktemp(where) for where in ("local", "cluster")]
-    for tree in trees:
-        copy_sources(tree)
-        (tree / "cluster.yaml").write_text(yaml.safe_dump(STUDY))
-    local, cluster = trees
-    path = {"PYTHONPATH": str(local / "src")}
-    subprocess.run([*SNAKEMAKE, "--cores=2"], cwd=local, env=os.environ | path, check=True)
-    path = {"PYTHONPATH": f"{cluster / 'src'}{os.pathsep}{plugin}"}
-    with subprocess.Popen([*SNAKEMAKE, *ON_SLURM], cwd=cluster, env=os.environ | path) as snakemake:
+    tree = tmp_path_factory.mktemp("tree")
+    copy_sources(tree)
+    (tree / "cluster.yaml").write_text(yaml.safe_dump(STUDY))
+    path = {"PYTHONPATH": str(tree / "src")}
+    subprocess.run([*SNAKEMAKE, "--cores=2"], cwd=tree, env=os.environ | path, check=True)
+    local = (tree / "results/cluster").rename(tree / "local")  # and compiled kernels are reused
+    path = {"PYTHONPATH": f"{tree / 'src'}{os.pathsep}{plugin}"}
+    with subprocess.Popen([*SNAKEMAKE, *ON_SLURM], cwd=tree, env=os.environ | path) as snakemake:
         try:
             cancel_one(snakemake)
             assert snakemake.wait(timeout=600) == 0
         finally:
             snakemake.kill()
-    return local / "results/cluster", cluster / "results/cluster", submissions()
+    return local, tree / "results/cluster", submissions()
 
 
 def submissions():
