@@ -7,7 +7,9 @@ CORES  ?= all
 CONFIG ?=
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-LOCKED := $(PIP) install --require-hashes --no-deps --requirement
+LOCKED := $(PIP) install --require-hashes --no-deps --no-build-isolation --requirement
+# The lines of one package in the lock.
+pin     = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
 
 .PHONY: results test lint bench format lock
 
@@ -36,11 +38,14 @@ format: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'weightspace needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
+	@# What comes as source is built by the pinned setuptools.
+	$(call pin,setuptools) >.venv/one.lock
+	$(LOCKED) .venv/one.lock
 	@# There are several builds of torch: take the one that pip finds here, if the lock allows it.
-	$(PIP) download --no-deps --dest .venv/torch $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
-	sed -n '/^torch==/,/[^\]$$/p' requirements.lock >.venv/torch/lock
-	$(LOCKED) .venv/torch/lock --no-index --find-links .venv/torch
-	rm -r .venv/torch
+	$(call pin,torch) >.venv/one.lock
+	$(PIP) download --no-deps --dest .venv/torch $$(sed 's/ .*//; q' .venv/one.lock)
+	$(LOCKED) .venv/one.lock --no-index --find-links .venv/torch
+	rm -r .venv/torch .venv/one.lock
 	$(LOCKED) requirements.lock
 	@# PyPI's torch for Linux lacks its CUDA libraries now; other builds need none.
 	$(PIP) check >/dev/null || $(LOCKED) envs/cuda.lock
