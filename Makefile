@@ -1,12 +1,17 @@
 # make results   regenerate every result of config.yaml (CONFIG=workflow/configs/x.yaml for another study)
 # make test      run the tests      make lint   static checks      make bench   benchmarks
-# Each makes .venv from requirements.lock first if it is missing or older than the lock.
+# Each makes .venv first if it is missing or older than the lock: from the files whose hashes
+# requirements.lock states, and from no others.
 PYTHON ?= python3
 CORES  ?= all
 CONFIG ?=
 BIN    := .venv/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCKED := $(PIP) install --require-hashes --no-deps --no-build-isolation --requirement
+# The lines of one package in the lock.
+pin     = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
 
-.PHONY: results test lint bench format lock clean-venv
+.PHONY: results test lint bench format lock
 
 results: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
@@ -29,18 +34,29 @@ format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-.venv/installed: requirements.lock
+.venv/installed: requirements.lock envs/cuda.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'weightspace needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ...' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# What comes as source is built by the pinned setuptools.
+	$(call pin,setuptools) >.venv/one.lock
+	$(LOCKED) .venv/one.lock
+	@# There are several builds of torch: take the one that pip finds here, if the lock allows it.
+	$(call pin,torch) >.venv/one.lock
+	$(PIP) download --no-deps --dest .venv/torch $$(sed 's/ .*//; q' .venv/one.lock)
+	$(LOCKED) .venv/one.lock --no-index --find-links .venv/torch
+	rm -r .venv/torch .venv/one.lock
+	$(LOCKED) requirements.lock
+	@# PyPI's torch for Linux lacks its CUDA libraries now; other builds need none.
+	$(PIP) check >/dev/null || $(LOCKED) envs/cuda.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	touch $@
 
-# Resolve pyproject.toml afresh and write the pins to requirements.lock and envs/weightspace.yaml.
+# Resolve pyproject.toml, write the pins to requirements.lock and envs/, and their licences to docs/.
+# Pins stay where pyproject.toml allows it; UPGRADE=--upgrade takes the newest.
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python -m pip install --quiet torch==2.13.0
-	.venv-lock/bin/python -m pip install --quiet 'setuptools>=77' --editable '.[dev]'
-	.venv-lock/bin/python envs/write_pins.py
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/python envs/write_pins.py $(UPGRADE)
 	rm -rf .venv-lock

@@ -1,14 +1,32 @@
-"""Write the packages installed beside this interpreter to requirements.lock and the conda file."""
+"""Resolve pyproject.toml for every platform and write the pins: requirements.lock and envs/.
 
+`make lock` runs it beside uv. What is pinned stays so while pyproject.toml allows it; with
+--upgrade all is resolved afresh.
+"""
+
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LOCK_HEADER = """\
-# Exact pins of what `make` installs. Written by `make lock`; do not edit. Where PyPI's torch brings
-# CUDA packages (Linux), torch itself pins their versions.
-"""
+ENVS = ROOT / "envs"
+HEADERS = {
+    ROOT / "requirements.lock": """\
+# Exact pins of what `make` installs, with the hashes of their files. Written by `make lock`;
+# do not edit.
+""",
+    ENVS / "cuda.lock": """\
+# What PyPI's torch for Linux needs beside requirements.lock, and its CPU build does not: `make`
+# installs it where that torch was installed. Written by `make lock`; do not edit.
+""",
+    ENVS / "slurm.lock": """\
+# The extra `slurm`, beside requirements.lock (docs/cluster.md). Written by `make lock`; do not
+# edit.
+#   .venv/bin/python -m pip install --require-hashes --no-deps --requirement envs/slurm.lock
+""",
+}
 CONDA_HEADER = """\
 # The pins of requirements.lock for conda users. Written by `make lock`; do not edit.
 #   conda env create --file envs/weightspace.yaml && conda activate weightspace
@@ -23,17 +41,57 @@ dependencies:
 """
 
 
-def installed() -> list[str]:
-    """Return `name==version` of every package but our own, without local build tags."""
-    command = [sys.executable, "-m", "pip", "freeze", "--all", "--exclude-editable"]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    pins = [line.split("+")[0] for line in lines if "==" in line]
-    pins = [f"{pin};sys_platform=='linux'" if pin.startswith("triton==") else pin for pin in pins]
-    return [pin for pin in pins if not pin.startswith("pip==")]
+def pins(text: str) -> list[str]:
+    """Split a lock into its pins, each with the lines of its hashes."""
+    return [part for part in re.split(r"^(?=\w)", text, flags=re.MULTILINE) if "==" in part]
+
+
+def resolve(*extras: str, preferred: list[str]) -> list[str]:
+    """Return the pins of the package with `extras` on all platforms, `preferred` if possible."""
+    with tempfile.TemporaryDirectory() as folder:
+        lock = Path(folder, "lock")
+        lock.write_text("".join(preferred))
+        command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
+        command += ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest"]
+        command += ["--generate-hashes", "--no-annotate", "--no-header"]
+        command += [f"--extra={extra}" for extra in extras]
+        command += [f"--output-file={lock}", *sys.argv[1:]]
+        subprocess.run(command, cwd=ROOT, check=True)
+        return pins(lock.read_text())
+
+
+def allow_own_build(pin: str) -> str:
+    """Add the hash of the file that pip takes here: torch has builds that PyPI does not list."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+        wanted = pin.split(" ")[0]
+        download = [*pip, "--quiet", "download", "--no-deps", "--dest", folder, wanted]
+        subprocess.run(download, check=True)
+        command = [*pip, "hash", *map(str, Path(folder).iterdir())]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    own = out.split()[-1]
+    return pin if own in pin else f"{pin.rstrip()} \\\n    {own}\n"
+
+
+def is_cuda(pin: str) -> bool:
+    """Tell what only the CUDA build of torch needs."""
+    return pin.startswith(("cuda-", "nvidia-"))
+
+
+def main() -> None:
+    """Write all locks and the conda file."""
+    before = [pin for path in HEADERS if path.exists() for pin in pins(path.read_text())]
+    everything = resolve("dev", "slurm", preferred=before)
+    base = resolve("dev", preferred=everything)
+    locked = [allow_own_build(p) if p.startswith("torch==") else p for p in base if not is_cuda(p)]
+    cuda = [pin for pin in base if is_cuda(pin)]
+    slurm = [pin for pin in everything if pin not in base]
+    for (path, header), content in zip(HEADERS.items(), (locked, cuda, slurm), strict=True):
+        path.write_text(header + "".join(content))
+    lines = [pin.split(" \\")[0] for pin in locked]
+    conda = CONDA_HEADER + "".join(f'      - "{line}"\n' for line in lines)
+    (ENVS / "weightspace.yaml").write_text(conda)
 
 
 if __name__ == "__main__":
-    pins = installed()
-    (ROOT / "requirements.lock").write_text(LOCK_HEADER + "\n".join(pins) + "\n")
-    conda = CONDA_HEADER + "".join(f"      - {pin}\n" for pin in pins)
-    (ROOT / "envs" / "weightspace.yaml").write_text(conda)
+    main()

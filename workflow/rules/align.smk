@@ -16,7 +16,9 @@ rule align_to_reference:
         "../../envs/weightspace.yaml"
     threads: 8
     resources:
-        mem_mb=lambda wildcards: 1000 + 5 * CONFIG.dataset_mb(wildcards.dataset),
+        mem_mb=lambda wildcards, attempt: (
+            attempt * (1000 + 5 * CONFIG.dataset_mb(wildcards.dataset))
+        ),
         runtime=60,
     params:
         code=fingerprint("align_to_reference.py"),
@@ -38,7 +40,7 @@ rule matching_quality:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
         settings=dict(pairs=200, examples=1, seed=0),

@@ -21,11 +21,11 @@ rule contrastive_cell:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: (
-            2000 + 3 * CONFIG.held_mb(CONTRASTIVE[wildcards.cell])
+        mem_mb=lambda wildcards, attempt: (
+            attempt * (2000 + 3 * CONFIG.held_mb(CONTRASTIVE[wildcards.cell]))
         ),
         gpu=int(CONFIG.train.device == "cuda"),
-        runtime=CONFIG.contrastive_minutes(),
+        runtime=lambda wildcards, attempt: attempt * CONFIG.contrastive_minutes(),
     params:
         cell=lambda wildcards: CONFIG.resolve_contrastive(wildcards.cell),
         code=fingerprint("contrastive_cell.py"),

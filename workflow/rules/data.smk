@@ -39,7 +39,7 @@ rule objects:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
         choice=lambda wildcards: choice_of(wildcards.dataset),
@@ -65,7 +65,7 @@ rule shape_objects:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=120,
     params:
         choice=lambda wildcards: choice_of(wildcards.dataset),
@@ -92,7 +92,7 @@ rule sample_points:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
         points=lambda wildcards: sampling_of(wildcards.dataset),

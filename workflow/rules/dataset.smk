@@ -17,8 +17,10 @@ rule assemble:
     threads: 1
     resources:
         # The columns are in memory, of the networks a few MiB.
-        mem_mb=lambda wildcards: 1000 + CONFIG.n_inrs(wildcards.dataset) // 1500,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: (
+            attempt * (1000 + CONFIG.n_inrs(wildcards.dataset) // 1500)
+        ),
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         views=lambda wildcards: CONFIG.fit_of(wildcards.dataset).views.fitted(),
         code=fingerprint("assemble.py"),

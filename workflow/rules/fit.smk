@@ -19,9 +19,9 @@ rule fit_shard:
         "../../envs/weightspace.yaml"
     threads: 8
     resources:
-        mem_mb=lambda wildcards: fit_mb(wildcards.dataset),
+        mem_mb=lambda wildcards, attempt: attempt * fit_mb(wildcards.dataset),
         gpu=int(CONFIG.fit.device == "cuda"),
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         fits=lambda wildcards: fits_of(wildcards.dataset),
         code=fingerprint("fit_shard.py"),

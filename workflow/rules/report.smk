@@ -148,7 +148,7 @@ rule shape_quality:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
         code=fingerprint("shape_quality.py"),

@@ -20,10 +20,13 @@ rule train_cell:
         "../../envs/weightspace.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: (2000 + 3 * CONFIG.held_mb(CELLS[wildcards.cell])),
+        mem_mb=lambda wildcards, attempt: (
+            attempt * (2000 + 3 * CONFIG.held_mb(CELLS[wildcards.cell]))
+        ),
         gpu=int(CONFIG.train.device == "cuda"),
-        runtime=lambda wildcards: CONFIG.minutes(
-            CONFIG.train.updates * CELLS[wildcards.cell].budget
+        runtime=lambda wildcards, attempt: (
+            attempt
+            * CONFIG.minutes(CONFIG.train.updates * CELLS[wildcards.cell].budget)
         ),
     params:
         cell=lambda wildcards: CONFIG.resolve(wildcards.cell),
