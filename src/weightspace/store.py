@@ -184,7 +184,7 @@ def _opened(path: Path | str) -> Iterator[h5py.File]:
             yield file
     except StoreError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise StoreError(_damaged(path, str(error))) from error
 
 
