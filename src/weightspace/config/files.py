@@ -56,8 +56,8 @@ def read_file(path: Path | str) -> dict[str, Any]:
         ) from None
     if not isinstance(raw, dict) or not raw:
         raise ConfigError(
-            f"{path} has no keys; expected sections such as 'fit:' and 'train:', as in config.yaml: "
-            "state at least one that differs from it"
+            f"{path} has no keys; expected sections such as 'fit:' and 'train:', as in "
+            "config.yaml: state at least one that differs from it"
         )
     return raw
 

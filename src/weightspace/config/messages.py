@@ -9,7 +9,8 @@ from typing import Any
 __all__ = ["describe", "nearest"]
 
 # What was given may be a whole section, or one that YAML aliases make as large as they like.
-_SHORT = Repr(maxstring=60, maxother=60, maxlevel=2)
+_SHORT = Repr()
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 60, 60, 2
 
 
 def nearest(given: str, valid: Sequence[str] | Mapping[str, Any]) -> str:
@@ -35,7 +36,7 @@ def describe(error: Any) -> str:
             return f"{key}.kind: unknown {context['tag']!r}; {nearest(context['tag'], valid)}"
         case "literal_error":
             valid = re.findall(r"'([^']*)'", context["expected"])
-            return f"{key}: unknown {given}; {nearest(given.strip("'"), valid)}"
+            return f"{key}: unknown {given}; " + nearest(given.strip("'"), valid)
         case "model_type" | "dict_type":
             return f"{key}: must be a section of keys (given: {given})"
         case "float_type" if isinstance(error["input"], str):
