@@ -1,8 +1,12 @@
-"""What a server sends in place of a dataset, served from files of the working directory."""
+"""What a server sends in place of a dataset: files of the working directory."""
 
 import gzip
+import hashlib
 import io
 import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from ways import Met, kind, script
@@ -13,11 +17,16 @@ from weightspace.data.tarball import Members
 from weightspace.data.web import FileAtUrl, GzipAtUrl, TarAtUrl
 
 CONTENT = b"published content"
-FILE = DataFile("numbers", "9d9ae4b7d56d8a3b2d4b1a3a1a7c3f2e", len(CONTENT))
+FILE = DataFile("numbers", hashlib.md5(CONTENT).hexdigest(), len(CONTENT))
+
+
+class Server(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 def download(source):
-    """`download` of a set that has one file and one source."""
+    """`download` of a set that has one file, from a source made of the address of the server."""
     job = script(
         "download",
         output=[],
@@ -26,17 +35,26 @@ def download(source):
     )
 
     def run():
-        sources.FILES["toy"], sources.SOURCES["toy"] = (FILE,), (source,)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=Path.cwd()))
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        place = source(f"http://127.0.0.1:{server.server_port}")
+        sources.FILES["toy"], sources.SOURCES["toy"] = (FILE,), (place,)
         try:
             job()
         finally:
             del sources.FILES["toy"], sources.SOURCES["toy"]
+            server.shutdown()
+            server.server_close()
 
     return Met(run, "downloads/toy:")
 
 
-def folder():
-    return Path.cwd().as_uri()
+def one_file(url):
+    return FileAtUrl(f"{url}/numbers")
+
+
+def archive(url):
+    return TarAtUrl(f"{url}/toy.tar.gz", Members("toy"), limit=10**6)
 
 
 def tar(member, content=CONTENT):
@@ -49,31 +67,31 @@ def tar(member, content=CONTENT):
 
 @kind("download: nothing there")
 def nothing():
-    return download(FileAtUrl(f"{folder()}/numbers"))
+    return download(one_file)
 
 
 @kind("download: wrong checksum")
 def checksum():
-    Path("numbers").write_bytes(CONTENT)
-    return download(FileAtUrl(f"{folder()}/numbers"))
+    Path("numbers").write_bytes(CONTENT[::-1])
+    return download(one_file)
 
 
 @kind("download: a gzip bomb")
 def bomb():
     Path("numbers.gz").write_bytes(gzip.compress(bytes(50_000_000)))
-    return download(GzipAtUrl(folder()))
+    return download(GzipAtUrl)
 
 
 @kind("download: not the archive")
 def html():
     Path("toy.tar.gz").write_bytes(b"<html>moved</html>")
-    return download(TarAtUrl(f"{folder()}/toy.tar.gz", Members("toy"), limit=10**6))
+    return download(archive)
 
 
 @kind("download: archive truncated")
 def truncated():
-    Path("toy.tar.gz").write_bytes(tar(tarfile.TarInfo("toy/numbers"))[:-20])
-    return download(TarAtUrl(f"{folder()}/toy.tar.gz", Members("toy"), limit=10**6))
+    Path("toy.tar.gz").write_bytes(tar(tarfile.TarInfo("toy/numbers"))[:60])
+    return download(archive)
 
 
 @kind("download: a link in place of the file")
@@ -81,10 +99,10 @@ def link():
     member = tarfile.TarInfo("toy/numbers")
     member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
     Path("toy.tar.gz").write_bytes(tar(member, b""))
-    return download(TarAtUrl(f"{folder()}/toy.tar.gz", Members("toy"), limit=10**6))
+    return download(archive)
 
 
 @kind("download: file missing in the archive")
 def lacking():
     Path("toy.tar.gz").write_bytes(tar(tarfile.TarInfo("../numbers")))
-    return download(TarAtUrl(f"{folder()}/toy.tar.gz", Members("toy"), limit=10**6))
+    return download(archive)

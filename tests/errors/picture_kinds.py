@@ -1,6 +1,7 @@
 """Folders of pictures, and pictures in them, that cannot be used."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,10 @@ def empty():
 
 @kind("picture: no pixels")
 def no_pixels():
-    return bad(png()[:16] + bytes(8) + png()[24:])
+    content = png()
+    header = b"IHDR" + bytes(8) + content[24:29]
+    checksum = zlib.crc32(header).to_bytes(4, "big")
+    return bad(content[:12] + header + checksum + content[33:])
 
 
 @kind("picture: 32 bits per pixel")

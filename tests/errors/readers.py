@@ -1,5 +1,6 @@
 """The readers that are tried on damaged files: what they read, and how they may refuse it."""
 
+import copy
 import io
 import json
 import struct
@@ -7,12 +8,14 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from shape_kinds import OBJ, OFF, PLY, UNIT
+from snakemake.utils import update_config
 from ways import DEFAULT, GOLDEN, ROOT
 
 from weightspace.config.files import read_file
@@ -55,16 +58,22 @@ def saved(save, suffix=""):
 
 
 def config(path):
-    raw = DEFAULT | read_file(path)
+    raw = copy.deepcopy(DEFAULT)
+    update_config(raw, read_file(path))
     return load_config(raw)
 
 
 CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "workflow" / "configs").glob("*.yaml"))]
 
 
+@cache
+def golden():
+    return read_inrs(GOLDEN)
+
+
 def same_networks(path):
     """All ways to read a file of networks give what is in the golden file."""
-    whole = read_inrs(GOLDEN)
+    whole = golden()
     inrs = read_inrs(path)
     summary(path)
     entries = read_entries(path)
@@ -83,7 +92,7 @@ def same_networks(path):
 
 def part_of_networks(path):
     """Some networks, past the digests of the whole arrays."""
-    whole = read_inrs(GOLDEN).weights.weights[0].numpy()
+    whole = golden().weights.weights[0].numpy()
     entries = read_entries(path)
     into = {"weights/0": np.empty((5, 3, 2), np.float32)}
     read_networks(path, entries, np.arange(5), into, np.arange(5))
@@ -187,11 +196,16 @@ def network(path):
     torch.save({**layers.state_dict(), "label": 1}, path)
 
 
+def splits(folder):
+    (folder / "whole.pth").touch()
+    return [json.dumps(SPLITS).encode()]
+
+
 SPLITS = {"train": {"path": ["whole.pth"], "label": [0], "object_id": [3], "view": [0]}}
 
 
 def same_tensors(path):
-    whole, found = read_inrs(GOLDEN), read_safetensors(path)
+    whole, found = golden(), read_safetensors(path)
     assert found.header == whole.header
     assert torch.equal(found.weights.flatten(), whole.weights.flatten())
 
@@ -214,7 +228,5 @@ READERS = {
     "safetensors": Reader(
         saved(lambda p: write_safetensors(p, read_inrs(GOLDEN))), same_tensors, (InterchangeError,)
     ),
-    "splits.json": Reader(
-        lambda _: [json.dumps(SPLITS).encode()], read_splits_file, (InterchangeError,)
-    ),
+    "splits.json": Reader(splits, read_splits_file, (InterchangeError,)),
 }

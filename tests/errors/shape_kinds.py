@@ -189,8 +189,8 @@ def ldraw_circle():
 
 @kind("LDraw: too many levels")
 def ldraw_deep():
-    chain = {f"p__n{i}": f"0 N\n{UNIT}n{i + 1}.dat\n" for i in range(3000)}
-    return ldraw(parts__1=f"0 Part\n{UNIT}n0.dat\n", **chain, p__n3000="0 End\n")
+    chain = {f"p__n{i}": f"0 N\n{UNIT}n{i + 1}.dat\n" for i in range(150)}
+    return ldraw(parts__1=f"0 Part\n{UNIT}n0.dat\n", **chain, p__n150="0 End\n")
 
 
 @kind("LDraw: a bomb")

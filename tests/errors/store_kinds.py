@@ -136,7 +136,7 @@ def imported(splits=("train", "train", "train", "val", "test"), labels=(0, 1, 0,
 @kind("networks: more views than there are")
 def more_views():
     imported()
-    return Met(training(FILE, views=3), "3 views")
+    return Met(training(FILE, views=3), "theirs-m-none-3views")
 
 
 @kind("networks: one class only")
@@ -189,7 +189,7 @@ def assembly(shards):
     """The assembly of shards of the objects of `fitted`."""
     return script(
         "assemble",
-        input={"objects": "objects.npz", "shards": shards},
+        input={"objects": Path("objects.npz"), "shards": shards},
         output={"inrs": "dataset.h5", "quality": "quality.json"},
         params={"views": {"train": 1, "val": 1, "test": 1}},
     )

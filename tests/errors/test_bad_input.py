@@ -37,7 +37,8 @@ def quiet_process(monkeypatch):
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+    if torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.filterwarnings("error")
@@ -64,7 +65,7 @@ def test_bad_input_is_one_clear_message(name, tmp_path, monkeypatch, capsys, qui
 
 
 def test_the_table_of_the_docs_has_every_kind_once():
-    assert [kind for kind, *_ in ROWS] == list(KINDS)
+    assert sorted(kind for kind, *_ in ROWS) == sorted(KINDS)
     assert len(KINDS) >= 30
 
 

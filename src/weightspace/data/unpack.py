@@ -77,7 +77,8 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, Buffe
                     yield name, _content(archive, member)
                     found.add(name)
     except DAMAGE as error:
-        raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error
+        reason = str(error).partition(":\n")[0]  # without what each compression says of it
+        raise UnpackError(f"the tar archive is damaged or truncated: {reason}") from error
     if lacking := sorted(set(names) - found):
         raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")
 

@@ -66,7 +66,7 @@ def _triangles(library: Library, name: str, above: tuple[str, ...]) -> np.ndarra
     """
     if name in above:
         circle = " -> ".join((*above[above.index(name) :], name))
-        raise LDrawError(f"{library.place}: a file refers to itself: {circle}")
+        raise LDrawError(f"{library.place}: a file refers to itself: {circle}; fetch it again")
     if len(above) == _DEEPEST:
         raise _too_large(library, above[0], f"has sub-files on more than {_DEEPEST} levels")
     faces, references = _parsed(library, name)

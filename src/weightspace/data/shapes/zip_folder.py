@@ -36,7 +36,10 @@ class ZipFolder:
         for info in self._archive.infolist():
             if fault := _fault(info):
                 self._archive.close()
-                raise UnpackError(f"{self.path} is refused: {info.orig_filename!r} in it {fault}")
+                raise UnpackError(
+                    f"{self.path} is refused: {info.orig_filename!r} in it {fault}; delete it and "
+                    "fetch it from its publisher"
+                )
         self.names = sorted({i.filename for i in self._archive.infolist() if not i.is_dir()})
 
     def read(self, name: str) -> bytes:
