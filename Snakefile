@@ -23,7 +23,9 @@ if " " in sys.executable:
 
 # Snakemake takes the last of two equal keys without a word.
 try:
-    check_files([path for path in ("config.yaml", *workflow.configfiles) if Path(path).exists()])
+    check_files(
+        [path for path in ("config.yaml", *workflow.configfiles) if Path(path).exists()]
+    )
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 

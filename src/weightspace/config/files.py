@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 from weightspace.config.study import ConfigError
 
@@ -35,6 +36,7 @@ def read_file(path: Path | str) -> dict[str, Any]:
         ConfigError: if it is not there, no text, no YAML, empty, no section of keys, or has a key
             twice; the message names the file and the line.
     """
+    text = ""
     try:
         text = Path(path).read_text(encoding="utf-8")
         raw = _parsed(text)
@@ -91,7 +93,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """The safe loader, but that of a key that is there twice the last one does not win."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Read a mapping whose keys differ; `<<` may be there more than once."""
         node = super().compose_mapping_node(anchor)
         first: dict[tuple[str, str], yaml.Mark] = {}
@@ -100,7 +102,7 @@ class _Loader(yaml.SafeLoader):
                 continue
             mark = first.setdefault((key.tag, key.value), key.start_mark)
             if mark is not key.start_mark:
-                raise yaml.composer.ComposerError(
+                raise ComposerError(
                     problem=f"the key {key.value!r} is there twice, first in line {mark.line + 1}",
                     problem_mark=key.start_mark,
                 )
