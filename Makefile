@@ -9,7 +9,7 @@ BIN    := .venv/bin
 .PHONY: results test lint bench format lock clean-venv
 
 results: .venv/installed
-	@PYTHONPATH=src $(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
+	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 test: .venv/installed

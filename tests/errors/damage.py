@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-__all__ = ["PROFILE", "damaged", "little_memory", "watched"]
+__all__ = ["MANY", "PROFILE", "damaged", "little_memory", "watched"]
 
 MANY = int(os.environ.get("WEIGHTSPACE_FUZZ", "0"))
 PROFILE = settings(
