@@ -14,6 +14,7 @@ pin     = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
 .PHONY: results test lint bench format lock
 
 results: .venv/installed
+	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 test: .venv/installed

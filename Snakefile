@@ -4,7 +4,11 @@ import sys
 from os import environ, pathsep
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
+
+from weightspace.config.files import check_files
+from weightspace.config.study import ConfigError
 
 min_version("9.10")
 
@@ -16,6 +20,14 @@ environ["PYTHONPATH"] = pathsep.join(filter(None, [SOURCES, environ.get("PYTHONP
 if " " in sys.executable:
     environ["PATH"] = f"{Path(sys.executable).parent}{pathsep}{environ['PATH']}"
     sys.executable = "python"
+
+# Snakemake takes the last of two equal keys without a word.
+try:
+    check_files(
+        [path for path in ("config.yaml", *workflow.configfiles) if Path(path).exists()]
+    )
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "config.yaml"

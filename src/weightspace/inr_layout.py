@@ -55,9 +55,21 @@ def attributes(of: Header) -> dict[str, Any]:
 
 
 def header(values: dict[str, Any]) -> Header:
-    """The header of root attributes, the inverse of `attributes`."""
+    """The header of root attributes, the inverse of `attributes`.
+
+    Raises:
+        ValueError: if one is of another type, or `coords` or `config` is no JSON object.
+    """
+    for name, kind in ATTRIBUTES.items():
+        if not isinstance(values[name], (float, int) if kind is float else kind):
+            raise ValueError(f"attribute {name} is {values[name]!r}; it must be {kind.__name__}")
+    for name, kind in (("layer_layout", int), ("classes", str)):
+        if not all(isinstance(x, kind) for x in values[name]):
+            raise ValueError(f"attribute {name} holds more than {kind.__name__}: {values[name]!r}")
     fields = {name: x for name, x in values.items() if name not in ("format", "version")}
     fields |= {name: json.loads(fields[name]) for name in ("coords", "config")}
+    if not all(isinstance(fields[name], dict) for name in ("coords", "config")):
+        raise ValueError("attributes coords and config must be JSON objects")
     fields |= {name: tuple(fields[name]) for name in ("layer_layout", "classes")}
     return Header(**fields)
 

@@ -60,7 +60,8 @@ def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSe
     with _opened(path) as file:
         arrays = _Arrays(file)
         header, columns = arrays.header, arrays.group("columns", COLUMNS)
-        index = None if rows is None else _index(rows, len(columns["object_id"]))
+        arrays.check_networks(n := len(columns["object_id"]))
+        index = None if rows is None else _index(rows, n)
         weights, biases = (
             tuple(
                 torch.from_numpy(arrays.read(f"{group}/{l}", index))
@@ -90,15 +91,11 @@ def read_entries(path: Path | str) -> InrEntries:
         arrays = _Arrays(file)
         header = arrays.header
         columns, failures = (arrays.group(name, COLUMNS) for name in ("columns", "failures"))
+        arrays.check_networks(n := len(columns["object_id"]))
         networks = {name: arrays.datasets[name] for name in layout.network_arrays(header)}
-        found = {name: (x.dtype, x.shape[1:], len(x)) for name, x in networks.items()}
         heights = [x.chunks[0] for x in networks.values() if x.chunks]
         chunks = {name: c for name, x in networks.items() if (c := find_chunks(x))}
-    n = len(columns["object_id"])
     try:
-        for name, shape in layout.network_arrays(header).items():
-            if found[name] != (wanted := (np.dtype("<f4"), shape, n)):
-                raise ValueError(f"{name} is {found[name]}; it must be {wanted}")
         check_columns(columns, failures, header.classes, n)
     except ValueError as error:
         raise broken(path, error) from error
@@ -184,7 +181,7 @@ def _opened(path: Path | str) -> Iterator[h5py.File]:
             yield file
     except StoreError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise StoreError(_damaged(path, str(error))) from error
 
 
@@ -210,6 +207,14 @@ class _Arrays:
         if _plain(file.attrs["digest"]) != layout.file_digest(attributes, self._digests):
             raise StoreError(_damaged(file.filename, "the digest of the file does not match"))
         self.header = layout.header(attributes)
+
+    def check_networks(self, n: int) -> None:
+        """Refuse weights and biases that are not those of `n` networks."""
+        for name, shape in layout.network_arrays(self.header).items():
+            x, wanted = self.datasets[name], (n, *shape)
+            if (x.dtype, x.shape) != (np.dtype("<f4"), wanted):
+                problem = f"{name} is {x.dtype} {x.shape}; it must be float32 {wanted}"
+                raise broken(self._path, problem)
 
     def group(self, group: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """The small arrays of a group."""

@@ -77,7 +77,6 @@ def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, ca
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("info", "gone.h5"),
         ("export", "gone.h5", "out"),
         ("import", "gone", "a.h5"),
         ("import", "gone.safetensors", "a.h5"),

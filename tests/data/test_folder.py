@@ -108,10 +108,6 @@ def test_a_bomb_is_named(tmp_path, monkeypatch):
         load(tmp_path)
 
 
-def nothing(root):
-    (root / "cat").mkdir()
-
-
 def only_other_files(root):
     many(root, n=2)
     (root / "dog").mkdir()
@@ -124,21 +120,8 @@ def no_classes(root):
 
 
 CASES = {
-    "one class": (
-        lambda root: many(root, classes=("cat",)),
-        "subfolder per class, two classes or more; it has only cat",
-    ),
     "no classes": (no_classes, r"it has none \(files that are no pictures or hidden: 1 \.md\)"),
-    "an empty class": (nothing, "classes without a picture: cat"),
     "other files": (only_other_files, r"picture: dog \(.*2 \.txt, 1 \.hidden\)"),
-    "one picture": (
-        lambda root: write(root, "a/1.png", "b/1.png", "b/2.png"),
-        "class a in .* has one picture; it needs two",
-    ),
-    "a picture outside": (
-        lambda root: write(root, "a/1.png", "b/1.png", "x.png"),
-        r"pictures in the wrong place: x\.png",
-    ),
     "a picture too deep": (
         lambda root: write(root, "train/a/1.png", "val/a/1.png", "val/b/1.png"),
         "pictures in the wrong place: train/a/1.png.*within both train and test",

@@ -157,7 +157,7 @@ BAD = {
     "a circle": ("1 16 0 0 0 1 0 0 0 1 0 0 0 1 9999.dat\n", "refers to itself"),
     "no faces": ("2 24 0 0 0 1 0 0\n", "empty"),
     "no area": ("3 16 0 0 0 1 0 0 2 0 0\n", "no area"),
-    "not finite": ("3 16 0 0 0 1 0 nan 0 1 0\n", "not finite"),
+    "too large": ("1 16 1e308 0 0 1e308 1e308 1e308 0 1 0 0 0 1 cube.dat\n", "not finite"),
 }
 
 

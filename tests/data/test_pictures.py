@@ -80,6 +80,12 @@ def test_photographs_are_turned_upright():
     np.testing.assert_array_equal(found, pixels[::-1, ::-1])
 
 
+def test_of_an_animation_the_first_frame_counts():
+    frames = [Image.new("L", (3, 2), level) for level in (40, 200)]
+    content = encoded(frames[0], "gif", save_all=True, append_images=frames[1:])
+    assert (read_picture(content, channels=1) == 40).all()
+
+
 def test_sixteen_bits_keep_their_upper_half():
     pixels = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
     found = read_picture(encoded(Image.fromarray(pixels)), channels=1)

@@ -123,7 +123,6 @@ def test_numbers_that_are_not_finite_are_refused(write, value):
 @pytest.mark.parametrize(
     ("splits", "expected"),
     [
-        ("{", "splits.json is not JSON"),
         ([], "splits.json holds a list; expected an object of splits"),
         ({}, "splits.json names no network"),
         ({"train": []}, "splits.json names no network"),
@@ -132,11 +131,9 @@ def test_numbers_that_are_not_finite_are_refused(write, value):
         ({"my train": ["a.pth"]}, "'my train' cannot name a split"),
         ({"train": {"path": ["a.pth"], "label": [0, 1]}}, "'label' of the split 'train' is not"),
         ({"train": {"path": ["a.pth"], "view": "0"}}, "'view' of the split 'train' is not a list"),
-        ({"train": ["a.pth", "gone.pth"]}, "names 2 files, of which 1 are missing, the first gone"),
         ({"train": ["a.pth", 3]}, "3 is not the path of a file"),
         ({"train": ["a.pth", ""]}, "'' is not the path of a file"),
         ({"train": ["."]}, "are missing, the first ."),
-        ({"train": ["../a.pth"]}, "names ../a.pth, which does not lie in the folder"),
         ({"train": ["b/../../a.pth"]}, "which does not lie in the folder"),
         ({"train": ["/etc/hostname"]}, "names /etc/hostname, which does not lie in the folder"),
         ({"train": ["/x/a.pth", "/etc/hostname"]}, "names /etc/hostname, which does not lie"),

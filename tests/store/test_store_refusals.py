@@ -2,12 +2,10 @@
 
 import resource
 from contextlib import contextmanager
-from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
-import torch
 
 from weightspace import store
 from weightspace.store import StoreError, read_columns, read_header, read_inrs, write_inrs
@@ -113,28 +111,6 @@ def test_arrays_that_are_exchanged(path):
     refused(path, "the digest of the file does not match")
 
 
-def test_no_flipped_bit_goes_unnoticed(path, make):
-    """A flip either falls where no content is (fill of chunks and tables) or is refused."""
-    content, whole = path.read_bytes(), read_inrs(path)
-    rng = np.random.default_rng(0)
-    n_refused = 0
-    for position in rng.choice(len(content), 400, replace=False):
-        damaged = bytearray(content)
-        damaged[position] ^= 1 << rng.integers(8)
-        path.write_bytes(damaged)
-        try:
-            again = read_inrs(path)
-        except StoreError:
-            n_refused += 1
-        else:
-            assert again.header == whole.header
-            assert torch.equal(again.weights.flatten(), whole.weights.flatten())
-            for part in ("columns", "failures"):
-                for name, x in getattr(whole, part).items():
-                    np.testing.assert_array_equal(getattr(again, part)[name], x)
-    assert n_refused > 40
-
-
 def test_a_flipped_weight_is_noticed_in_a_partial_read(path):
     with h5py.File(path) as file:
         chunk = file["weights/0"].id.get_chunk_info(0)
@@ -158,33 +134,19 @@ def test_networks_without_checksums(path, reader):
 def breaks(make, part):
     """A set that breaks one rule, made past the checks of InrSet."""
     inrs = make(4)
-    columns, tensors = inrs.columns, list(inrs.weights)
-    if part == "nan":
-        tensors[0][1, 0, 0] = torch.nan
-    elif part == "short column":
+    columns = inrs.columns
+    if part == "short column":
         columns["psnr"] = columns["psnr"][:3]
     elif part == "kind of number":
         columns["label"] = columns["label"].astype(np.float64)
-    elif part == "layout":
-        inrs = replace_header(inrs, layer_layout=(2, 4, 1))
-    elif part == "twice":
-        columns["view"][:] = 0
-    return inrs
-
-
-def replace_header(inrs, **changes):
-    object.__setattr__(inrs, "header", replace(inrs.header, **changes))
     return inrs
 
 
 @pytest.mark.parametrize(
     ("part", "match"),
     [
-        ("nan", r"weights\[0\] of network 1 holds NaN"),
         ("short column", r"columns\['psnr'\] is float32 \(3,\); it must be float32 \(4,\)"),
         ("kind of number", r"columns\['label'\] is float64 \(4,\); it must be int64"),
-        ("layout", r"weights have layer_layout \(2, 3, 1\).*needs layer_layout \(2, 4, 1\)"),
-        ("twice", "object 0 view 0 appears 2 times"),
     ],
 )
 def test_a_file_with_a_right_digest_that_breaks_a_rule(make, tmp_path, part, match):

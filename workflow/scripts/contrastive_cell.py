@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weightspace.dataset.inr_dataset import load_inr_dataset
+from weightspace.dataset.load import load_datasets
 from weightspace.device import choose_device, device_name, use_threads
 from weightspace.job import job
 from weightspace.memory import allowed_memory, keep_freed_memory
@@ -25,7 +25,7 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     memory = allowed_memory(cell["memory_mb"], device)
     keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=False)
     result = train_contrastive_cell(
-        load_inr_dataset(snakemake.input[0], keep=keep, memory=memory),
+        load_datasets("weights", {"inrs": snakemake.input[0]}, keep=keep, memory=memory),
         model=cell["model_settings"],
         scheme=cell["scheme_settings"],
         **{key: cell[key] for key in ("pairs", "views", "train_views", "seeds")},

@@ -3,21 +3,27 @@
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any
 
 __all__ = ["describe", "nearest"]
 
+# What was given may be a whole section, or one that YAML aliases make as large as they like.
+_SHORT = Repr()
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 60, 60, 2
+
 
 def nearest(given: str, valid: Sequence[str] | Mapping[str, Any]) -> str:
     """Say which valid choice is nearest, and list them all."""
-    close = get_close_matches(given, list(valid), n=1, cutoff=0.5)
+    close = get_close_matches(given[:100], list(valid), n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}valid: {', '.join(valid)}"
 
 
 def describe(error: Any) -> str:
     """One line for one problem: the key, what is wrong, what was given."""
-    key, given, context = _key(error["loc"]), error["input"], error.get("ctx", {})
+    key, context = _key(error["loc"]), error.get("ctx", {})
+    given = _SHORT.repr(error["input"])
     match error["type"]:
         case "value_error":
             return f"{key}: {context['error']}"
@@ -30,12 +36,12 @@ def describe(error: Any) -> str:
             return f"{key}.kind: unknown {context['tag']!r}; {nearest(context['tag'], valid)}"
         case "literal_error":
             valid = re.findall(r"'([^']*)'", context["expected"])
-            return f"{key}: unknown {given!r}; {nearest(str(given), valid)}"
+            return f"{key}: unknown {given}; " + nearest(given.strip("'"), valid)
         case "model_type" | "dict_type":
-            return f"{key}: must be a section of keys (given: {given!r})"
-        case "float_type" if isinstance(given, str):
-            return f"{key}: {given!r} is text; YAML reads numbers such as 0.001 or 1.0e-3"
-    return f"{key}: {error['msg']} (given: {given!r})"
+            return f"{key}: must be a section of keys (given: {given})"
+        case "float_type" if isinstance(error["input"], str):
+            return f"{key}: {given} is text; YAML reads numbers such as 0.001 or 1.0e-3"
+    return f"{key}: {error['msg']} (given: {given})"
 
 
 def _key(loc: tuple[int | str, ...]) -> str:

@@ -47,8 +47,11 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     with path.open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in names}
+                arrays = {name: archive[name] for name in names}
+            if wrong := [name for name, x in arrays.items() if not isinstance(x, np.ndarray)]:
+                raise ValueError(f"{wrong[0]} is no array")
         except KeyError as error:
             raise ArchiveError(f"{path} lacks an array: {error.args[0]}; write it again") from error
         except Exception as error:  # a damaged zip raises errors of many types
             raise ArchiveError(f"{path} is damaged ({error}); write it again") from error
+    return arrays

@@ -4,7 +4,7 @@ import warnings
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["SUFFIXES", "PictureError", "read_picture"]
 
@@ -54,6 +54,10 @@ def read_picture(
             height, width = size
             pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
         return np.array(pixels)
+    except UnidentifiedImageError as error:
+        raise PictureError(
+            f"no picture, or damaged at its start; the formats are {', '.join(_formats())}"
+        ) from error
     except Exception as error:  # damaged pictures raise errors of many types
         raise PictureError(str(error) or type(error).__name__) from error
 

@@ -1,15 +1,19 @@
 """Safe unpacking: nothing leaves the target, nothing grows beyond the size that was stated."""
 
 import gzip
+import lzma
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
-__all__ = ["UnpackError", "gunzip", "pieces", "tar_members"]
+__all__ = ["DAMAGE", "UnpackError", "gunzip", "pieces", "tar_members"]
 
 _CHUNK = 1 << 20
+
+DAMAGE = (EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zlib.error)
+"""What Python raises where a compressed file or a tar file is damaged."""
 
 
 class UnpackError(ValueError):
@@ -34,7 +38,7 @@ def pieces(content: BufferedIOBase, size: int) -> Iterator[bytes]:
             if read > size:
                 raise UnpackError(f"the archive holds more than the {size} bytes expected")
             yield chunk
-    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error) as error:
+    except DAMAGE as error:
         raise UnpackError(f"the archive is damaged or truncated: {error}") from error
 
 
@@ -72,8 +76,9 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, Buffe
                 if name in names:
                     yield name, _content(archive, member)
                     found.add(name)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error
+    except DAMAGE as error:
+        reason = str(error).partition(":\n")[0]  # without what each compression says of it
+        raise UnpackError(f"the tar archive is damaged or truncated: {reason}") from error
     if lacking := sorted(set(names) - found):
         raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")
 

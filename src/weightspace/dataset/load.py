@@ -35,11 +35,30 @@ def load_datasets(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a file is damaged or the files do not fit together, or `inputs` is unknown.
+        ValueError: if a file is damaged or the files do not fit together, `inputs` is unknown, or
+            there is nothing to learn from them: no examples of a split, or one class.
     """
+    path = files["inrs" if inputs == "weights" else "objects"]
     if inputs == "weights":
-        return load_inr_dataset(files["inrs"], keep=keep, memory=memory)
-    if inputs == "pixels":
-        return load_image_dataset(files["objects"])
-    parts = (read_points(Path(path)) for path in files["points"])
-    return load_point_datasets(parts, read_study_objects(Path(files["objects"])), kind=inputs)
+        datasets = load_inr_dataset(path, keep=keep, memory=memory)
+    elif inputs == "pixels":
+        datasets = load_image_dataset(path)
+    else:
+        parts = (read_points(Path(path)) for path in files["points"])
+        datasets = load_point_datasets(parts, read_study_objects(Path(path)), kind=inputs)
+    _check_learnable(datasets, path)
+    return datasets
+
+
+def _check_learnable(datasets: Mapping[str, Dataset], path: Any) -> None:
+    if lacking := [s for s in ("train", "val", "test") if not len(datasets.get(s, ()))]:
+        raise ValueError(
+            f"{path} has nothing of the split {', '.join(lacking)}; training needs train, val and "
+            f"test: if fits failed, change fit.lr, fit.steps or fit.min_psnr; if it was imported, "
+            f"call its splits so"
+        )
+    if len(datasets["train"].labels.unique()) < 2:
+        raise ValueError(
+            f"{path} has training objects of one class alone; to tell classes apart takes two: "
+            f"add objects of another class"
+        )

@@ -150,8 +150,10 @@ def read_metrics(path: str | Path, keys: Iterable[str]) -> dict[str, Any]:
     """
     try:
         metrics = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
+    if not isinstance(metrics, dict):
+        raise ReportError(f"{path} is no metrics file; train this cell again")
     require(metrics, (*keys, "versions", "runs"), f"{path}")
     if not metrics["runs"]:
         raise ReportError(f"{path} lists no runs; train this cell again")
@@ -225,7 +227,10 @@ def _pairs(
 def _read_csv(path: str | Path, needed: list[str], *, only: bool = False) -> pd.DataFrame:
     """Read a CSV file that must have the columns `needed`, and `only` these if so wished."""
     wanted = (lambda name: name in needed) if only else None
-    frame = pd.read_csv(path, usecols=wanted)
+    try:
+        frame = pd.read_csv(path, usecols=wanted)
+    except ValueError as error:
+        raise ReportError(f"{path} is no table ({error}); train this cell again") from error
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise ReportError(

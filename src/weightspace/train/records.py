@@ -1,7 +1,6 @@
 """The files a trained cell leaves: metrics, history, predictions and checkpoint."""
 
 import io
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -97,12 +96,15 @@ def load_checkpoint(path: Path) -> SelectedModels:
     # weights_only: tensors and plain containers, nothing that could run code.
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # torch has no error of its own for a damaged file
         raise ValueError(f"{path} cannot be read as a checkpoint; train the cell again") from error
     expected = {field.name for field in fields(SelectedModels)}
     if not isinstance(content, dict) or set(content) != expected:
         raise ValueError(
-            f"{path} is not a checkpoint of a trained cell; it must hold {sorted(expected)}"
+            f"{path} is not a checkpoint of a trained cell; it must hold {sorted(expected)}: train "
+            f"the cell again"
         )
     return SelectedModels(**{**content, "statistics": Statistics(**content["statistics"])})
 

@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from weightspace.data.checksums import DataFile
 from weightspace.data.shapes.ldraw_library import LDrawError, archived_library
-from weightspace.data.unpack import UnpackError
+from weightspace.data.unpack import DAMAGE, UnpackError
 
 __all__ = ["check_library", "unpack_library"]
 
@@ -79,5 +79,5 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                 elif name.startswith(_NOTES) and name.endswith(".txt.gz"):
                     note = name.removeprefix(_NOTES).removesuffix(".gz")
                     yield f"ldraw/{note}", gzip.decompress(content.read())
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+    except DAMAGE as error:
         raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error

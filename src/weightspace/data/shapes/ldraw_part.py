@@ -15,6 +15,9 @@ __all__ = ["read_part"]
 
 _DECIMALS = 3  # vertices closer than 0.001 LDraw units (0.4 micrometres) are one
 _ORIENTATION = np.array([1.0, -1.0, -1.0])  # turned by pi about x: y points down in LDraw
+# More than any part has, so that a few short files cannot fill the memory.
+_MOST_TRIANGLES, _DEEPEST = 500_000, 100
+_SHOWN = 80  # how much of a wrong line a message shows
 _CORNERS = {"3": [0, 1, 2], "4": [0, 1, 2, 0, 2, 3]}  # of the triangles in a face
 
 
@@ -44,11 +47,13 @@ def read_part(library: Library, name: str) -> Mesh:
         The mesh in LDraw units (0.4 mm), y up, with equal vertices merged.
 
     Raises:
-        LDrawError: if a file is missing or malformed, or refers to itself.
+        LDrawError: if a file is missing or malformed, refers to itself, or is made of more
+            triangles or levels than any part.
     """
     if name not in library.names:
         raise LDrawError(f"{library.place} has no file {name}")
-    return _merged(_triangles(library, name, ()) * _ORIENTATION)
+    with np.errstate(all="ignore"):  # numbers that grow too large are found when it is checked
+        return _merged(_triangles(library, name, ()) * _ORIENTATION)
 
 
 def _triangles(library: Library, name: str, above: tuple[str, ...]) -> np.ndarray:
@@ -61,9 +66,11 @@ def _triangles(library: Library, name: str, above: tuple[str, ...]) -> np.ndarra
     """
     if name in above:
         circle = " -> ".join((*above[above.index(name) :], name))
-        raise LDrawError(f"{library.place}: a file refers to itself: {circle}")
+        raise LDrawError(f"{library.place}: a file refers to itself: {circle}; fetch it again")
+    if len(above) == _DEEPEST:
+        raise _too_large(library, above[0], f"has sub-files on more than {_DEEPEST} levels")
     faces, references = _parsed(library, name)
-    placed = [faces]
+    placed, n = [faces], len(faces)
     for reference in references:
         child = library.find(reference.file)
         if child is None:
@@ -73,6 +80,9 @@ def _triangles(library: Library, name: str, above: tuple[str, ...]) -> np.ndarra
             )
         if child not in library.cache:
             library.cache[child] = _triangles(library, child, (*above, name))
+        n += len(library.cache[child])
+        if n > _MOST_TRIANGLES:
+            raise _too_large(library, name, f"is made of more than {_MOST_TRIANGLES} triangles")
         moved = library.cache[child] @ reference.matrix.T + reference.offset
         placed.append(moved[:, ::-1] if reference.flipped else moved)
     return np.concatenate(placed)
@@ -111,6 +121,8 @@ def _reference(line: str, inverted: bool, library: Library, name: str) -> _Refer
         file = words[14]
     except (ValueError, IndexError) as error:
         raise _malformed(library, name, line) from error
+    if not np.isfinite([x, y, z, a, b, c, d, e, f, g, h, i]).all():
+        raise _malformed(library, name, line)
     mirrors = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0
     matrix = np.array([[a, b, c], [d, e, f], [g, h, i]])
     return _Reference(file, np.array([x, y, z]), matrix, flipped=mirrors != inverted)
@@ -123,15 +135,23 @@ def _faces(lines: list[str], corners: int, library: Library, name: str) -> np.nd
         if len(row) != 3 * corners:
             raise _malformed(library, name, line)
     try:
-        return np.array(rows, dtype=np.float64).reshape(-1, corners, 3)
+        numbers = np.array(rows, dtype=np.float64).reshape(-1, corners, 3)
     except ValueError as error:  # it names the word that is no number
         raise _malformed(library, name, str(error)) from error
+    if not (finite := np.isfinite(numbers).all((1, 2))).all():
+        raise _malformed(library, name, lines[int(finite.argmin())])
+    return numbers
 
 
 def _malformed(library: Library, name: str, what: str) -> LDrawError:
     return LDrawError(
-        f"{library.place}: {name} has a line that is not LDraw ({what}); fetch the library again"
+        f"{library.place}: {name} has a line that is not LDraw ({what[:_SHOWN]}); fetch the "
+        "library again"
     )
+
+
+def _too_large(library: Library, name: str, what: str) -> LDrawError:
+    return LDrawError(f"{library.place}: {name} {what}, as no part is; fetch the library again")
 
 
 def _merged(triangles: np.ndarray) -> Mesh:

@@ -92,6 +92,8 @@ def _header(text: str) -> tuple[str, list[_Element]]:
         counts = p.name in ("vertex_indices", "vertex_index")
         if counts != (p.size is not None) and p.name in (*"xyz", "vertex_indices", "vertex_index"):
             raise ValueError(f"the property {p.name}, which is {'no' if counts else 'a'} list")
+        if "f" in (p.dtype[0] if counts else "", (p.size or "")[:1]):
+            raise ValueError(f"the property {p.name}, which counts in fractions")
     return order, elements
 
 

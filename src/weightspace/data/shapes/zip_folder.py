@@ -4,7 +4,7 @@ import stat
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from weightspace.data.unpack import UnpackError, pieces
 
@@ -29,12 +29,17 @@ class ZipFolder:
         self.path = Path(path)
         try:
             self._archive = ZipFile(self.path)
-        except (BadZipFile, NotImplementedError) as error:
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged list of files raises errors of many types
             raise self._damaged(error) from error
         for info in self._archive.infolist():
             if fault := _fault(info):
                 self._archive.close()
-                raise UnpackError(f"{self.path} is refused: {info.orig_filename!r} in it {fault}")
+                raise UnpackError(
+                    f"{self.path} is refused: {info.orig_filename!r} in it {fault}; delete it and "
+                    "fetch it from its publisher"
+                )
         self.names = sorted({i.filename for i in self._archive.infolist() if not i.is_dir()})
 
     def read(self, name: str) -> bytes:
@@ -47,7 +52,7 @@ class ZipFolder:
         try:
             with self._archive.open(info) as content:
                 return b"".join(pieces(cast(BufferedIOBase, content), info.file_size))
-        except (BadZipFile, NotImplementedError, UnpackError) as error:
+        except Exception as error:  # likewise
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> UnpackError:

@@ -101,7 +101,7 @@ def _json(path: Path) -> dict[str, Any]:
         raise InterchangeError(
             f"{path} cannot be read ({error.strerror}): check the path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InterchangeError(f"{path} is not JSON ({error}): mend it or write it anew") from error
     if not isinstance(content, dict):
         raise InterchangeError(

@@ -105,7 +105,7 @@ def _load(path: Path) -> dict[str, Any]:
             f"or is damaged; save it again with torch.save(network.state_dict(), ...)"
         ) from error
     except Exception as error:  # torch has no error of its own for a damaged file
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = re.split(r"\n|\. ", str(error))[0][:200] or type(error).__name__
         raise InterchangeError(
             f"{path} is truncated or damaged ({reason}): fetch or unpack it again"
         ) from error
