@@ -58,7 +58,7 @@ def _render(given: argparse.Namespace) -> None:
     from weightspace.report.saving import save_figure
 
     save_figure(object_figure(given.file, given.object, given.view), [given.out])
-    print(f"{given.out}: object {given.object} of {given.file}")
+    print(given.out)
 
 
 def _progress(what: str) -> Callable[[int, int], None] | None:
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     draw = commands.add_parser("render", help="a picture of what the networks of an object show")
     draw.set_defaults(run=_render)
     draw.add_argument("file", type=Path, help="HDF5 file")
-    draw.add_argument("--object", type=int, required=True, metavar="ID", help="see info")
+    draw.add_argument("--object", type=int, metavar="ID", help="see info (default: the first)")
     draw.add_argument("--view", type=int, metavar="V", help="one view (default: all)")
     draw.add_argument("--out", type=Path, required=True, help="file to write, .png or .pdf")
     return parser

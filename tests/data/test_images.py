@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import weightspace.data
-from weightspace.config.data import SHAPES, DatasetConfig, download_name
+from weightspace.config.data import BUNDLED, SHAPES, DatasetConfig, download_name
 from weightspace.data import fashion_mnist
 from weightspace.data.archive import ArchiveError, read_npz, write_npz
 from weightspace.data.checksums import ChecksumError, DataFile

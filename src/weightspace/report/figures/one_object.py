@@ -23,14 +23,16 @@ SHOWN = 12  # ids that a message lists
 
 
 @report_style()
-def object_figure(path: str | Path, object_id: int, view: int | None = None) -> Figure:
+def object_figure(
+    path: str | Path, object_id: int | None = None, view: int | None = None
+) -> Figure:
     """Draw what the networks of an object show: a picture, or the surface of a shape.
 
     The file alone is needed; each panel says the view and the PSNR of its fit.
 
     Args:
         path: a file of networks.
-        object_id: of the object.
+        object_id: of the object; None takes the first one.
         view: of the networks; None draws all of them.
 
     Returns:
@@ -42,13 +44,15 @@ def object_figure(path: str | Path, object_id: int, view: int | None = None) -> 
         StoreError: if the file cannot be read.
     """
     columns = read_columns(path)
+    if object_id is None and len(columns["object_id"]):
+        object_id = int(columns["object_id"].min())
     inrs = read_inrs(path, _rows(path, columns, object_id, view))
     n = len(inrs.weights)
     across = min(n, COLUMNS)
     down = -(-n // across)
     size = (max(PANEL * across, 3.2), (PANEL + 0.3) * down + 0.4)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(textwrap.fill(_title(inrs, object_id), int(11 * size[0])), fontsize=9)
+    figure.suptitle(textwrap.fill(_title(inrs), int(11 * size[0])), fontsize=9)
     shaped = "signal" in inrs.header.coords
     axes = figure.subplots(
         down, across, squeeze=False, subplot_kw={"projection": "3d"} if shaped else {}
@@ -71,7 +75,7 @@ def _quality(inrs: InrSet, row: int) -> str:
 
 
 def _rows(
-    path: str | Path, columns: dict[str, np.ndarray], object_id: int, view: int | None
+    path: str | Path, columns: dict[str, np.ndarray], object_id: int | None, view: int | None
 ) -> np.ndarray:
     """Where the networks of the object lie in the file."""
     own = columns["object_id"] == object_id
@@ -93,9 +97,9 @@ def _rows(
     )
 
 
-def _title(inrs: InrSet, object_id: int) -> str:
+def _title(inrs: InrSet) -> str:
     """The object, its class and its split."""
-    label, split = int(inrs.columns["label"][0]), inrs.columns["split"][0]
+    object_id, label, split = (inrs.columns[key][0] for key in ("object_id", "label", "split"))
     classes = inrs.header.classes
     name = classes[label] if classes else f"class {label}"
     return f"{inrs.header.dataset}, object {object_id}: {name} ({split})"
