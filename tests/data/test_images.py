@@ -19,7 +19,7 @@ from weightspace.data.shapes.shape_sets import SHAPE_SETS
 from weightspace.data.sources import SOURCES
 from weightspace.provenance import dependencies
 
-BUNDLED = Path(weightspace.data.__file__).parent / "bundled"
+BUNDLED_FILES = Path(weightspace.data.__file__).parent / "bundled"
 
 
 def test_the_bundled_subset_is_balanced_and_typed():
@@ -49,8 +49,8 @@ def test_no_bundled_image_occurs_twice_or_is_empty():
 
 
 def test_the_bundle_is_small_and_licensed():
-    assert (BUNDLED / "fashion_mnist.npz").stat().st_size < 3_000_000
-    licence = (BUNDLED / "LICENSE.fashion_mnist").read_text()
+    assert (BUNDLED_FILES / "fashion_mnist.npz").stat().st_size < 3_000_000
+    licence = (BUNDLED_FILES / "LICENSE.fashion_mnist").read_text()
     assert "Copyright (c) 2017 Zalando SE" in licence
     assert "Permission is hereby granted, free of charge" in licence
 

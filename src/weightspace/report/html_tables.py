@@ -56,6 +56,7 @@ def words_of(markdown: str, *, file: str, csv: str, caption: str) -> list[PageTa
                 Head(text, rule.startswith(":")) for text, rule in zip(*lines[:2], strict=True)
             ]
             tables.append(PageTable(heads, rows, title=title))
+            title = ""
         else:
             tables[-1] = replace(tables[-1], note=f"{tables[-1].note} {block}".strip())
     tables[-1] = replace(tables[-1], file=file, csv=csv, caption=caption)

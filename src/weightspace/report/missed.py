@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from weightspace.config.cells import EXPERIMENTS
 from weightspace.config.study import Config
 from weightspace.data.shapes.chosen import read_shapes
 from weightspace.report.labels import display_name
@@ -23,7 +22,7 @@ def missed(
     metrics: Sequence[Path | str],
     shapes: Sequence[Path | str],
 ) -> list[str]:
-    """List failed trainings and fits, unusable meshes, and what was not done, a sentence each.
+    """List failed trainings and fits, unusable meshes and trainings cut short, a sentence each.
 
     Args:
         config: of the study.
@@ -38,9 +37,6 @@ def missed(
     lines += _unfinished(runs)
     if len(config.train.seeds) == 1:
         lines.append("There is one seed, so no interval can be given and nothing can be compared.")
-    absent = [name for name in EXPERIMENTS if not getattr(config.experiments, name)]
-    if absent:
-        lines.append(f"Experiments that this study does not make: {', '.join(absent)}.")
     return lines
 
 

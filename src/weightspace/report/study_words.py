@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from weightspace.config.cells import EXPERIMENTS
 from weightspace.config.data import SHAPES, DatasetConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.study import Config
@@ -51,6 +52,9 @@ def study_facts(config: Config) -> list[tuple[str, str]]:
     facts += [("scheme", text) for name in schemes for text in _scheme(config, name)]
     if config.contrastive_cells:
         facts.append(("pre-training", _contrastive(config)))
+    absent = [name for name in EXPERIMENTS if not getattr(config.experiments, name)]
+    if absent:
+        facts.append(("left out", f"the experiments {', '.join(absent)}"))
     return facts
 
 
