@@ -110,8 +110,7 @@ def test_render_says_which_objects_and_views_there_are(source, tmp_path, capsys)
 
 def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, capsys):
     run("import", source, tmp_path / "a.h5")
-    out = capsys.readouterr().out
-    assert out.count("unknown") == 5  # the commit, the settings of the fit, and three rows
+    assert capsys.readouterr().out.count("unknown") == 4  # the commit, and three rows
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_times_are_read_by_rule_and_name(tmp_path):
         "train_cell/mnist-dws-none-1views.tsv": "s\n",
     }
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(HEAD + text if text else "")
     times = {(time.rule, time.name): time for time in read_times(tmp_path)}
     assert math.isnan(times.pop(("schemes", "")).memory_mb)

@@ -29,13 +29,13 @@ def test_the_plan_says_when_it_knows_from_earlier_runs():
 
 
 def test_the_summary_of_a_good_run_is_one_line():
-    text = summary_text("mine", ran=3, kept=2, left=0, seconds=3700, failures=[])
+    text = summary_text("mine", ran=3, kept=2, left=0, seconds=3700.0, failures=[])
     assert text == "Study mine: done after 1 h 02 min: 3 jobs ran, 2 reused"
 
 
 def test_the_summary_lists_failures_with_their_logs():
     failures = [Failure(f"job {i}", f"logs/{i}.log") for i in range(12)]
-    text = summary_text("mine", ran=1, kept=2, left=5, seconds=61, failures=failures)
+    text = summary_text("mine", ran=1, kept=2, left=5, seconds=61.0, failures=failures)
     lines = text.splitlines()
     assert lines[0] == (
         "Study mine: stopped after 1 min 01 s: 1 job ran, 2 reused, 12 failed, 5 not reached"

@@ -1,7 +1,7 @@
 # What a run says of itself: before its jobs what it will do and about how long that takes, at its
 # end what it did and where to look. The jobs it starts as other processes say nothing of it.
 import logging
-from collections import Counter
+from collections import defaultdict
 from time import monotonic
 
 import yaml
@@ -18,18 +18,19 @@ BEGUN = monotonic()
 
 def jobs_to_run():
     """The jobs that are to run, as groups, and how many need not."""
-    counts, kept = Counter(), 0
+    alike, kept = defaultdict(list), 0
     for job in workflow.dag.jobs:  # no call of ours for each: there may be thousands
         if not job.output:
             continue
         if workflow.dag.needrun(job):
             names = job.wildcards_dict
-            counts[job.rule, names.get("dataset") or names.get("cell") or ""] += 1
+            name = names.get("dataset") or names.get("cell") or ""
+            alike[job.rule.name, name].append(job)
         else:
             kept += 1
     groups = [
-        Group(rule.name, name, n, rule.resources.get("_cores", 1))
-        for (rule, name), n in counts.items()
+        Group(rule, name, len(jobs), jobs[0].threads)
+        for (rule, name), jobs in alike.items()
     ]
     return groups, kept
 
@@ -56,7 +57,8 @@ def plan():
         times=read_times(f"{RESULTS}/benchmarks"),
         before=settings_before(),
     )
-    words = f"{at_once} {'cores' if local else 'jobs at a time'}"
+    words = f"{at_once} {'core' if local else 'job'}{'' if at_once == 1 else 's'}"
+    words += "" if local else " at a time"
     return plan_text(CONFIG.study, groups, kept, guess, at_once=words)
 
 

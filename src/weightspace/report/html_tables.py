@@ -52,9 +52,8 @@ def words_of(markdown: str, *, file: str, csv: str, caption: str) -> list[PageTa
         if block.startswith("## "):
             title = block[3:].strip()
         elif block.startswith("|"):
-            heads = [
-                Head(text, rule.startswith(":")) for text, rule in zip(*lines[:2], strict=True)
-            ]
+            head, rules, *rows = [_cells(line) for line in block.splitlines()]
+            heads = [Head(text, rule[0] == ":") for text, rule in zip(head, rules, strict=True)]
             tables.append(PageTable(heads, rows, title=title))
             title = ""
         else:

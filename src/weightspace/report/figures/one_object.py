@@ -1,7 +1,6 @@
 """The picture of one object of a file: what the networks of its views show."""
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -105,14 +104,14 @@ def _title(inrs: InrSet) -> str:
     return f"{inrs.header.dataset}, object {object_id}: {name} ({split})"
 
 
-def _draw_pictures(panels: Sequence, inrs: InrSet) -> None:
+def _draw_pictures(panels: np.ndarray, inrs: InrSet) -> None:
     for axes, image in zip(panels, render(inrs), strict=True):
         axes.imshow(image.clip(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
 
 
-def _draw_shapes(panels: Sequence, inrs: InrSet) -> None:
+def _draw_shapes(panels: np.ndarray, inrs: InrSet) -> None:
     """The surfaces on which the signal is that of the edge between inside and outside."""
     header = inrs.header
     for i, axes in enumerate(panels):
