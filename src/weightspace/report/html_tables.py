@@ -53,7 +53,10 @@ def words_of(markdown: str, *, file: str, csv: str, caption: str) -> list[PageTa
             title = block[3:].strip()
         elif block.startswith("|"):
             head, rules, *rows = [_cells(line) for line in block.splitlines()]
-            heads = [Head(text, rule[0] == ":") for text, rule in zip(head, rules, strict=True)]
+            heads = [
+                Head(text.replace(" %", "\N{NO-BREAK SPACE}%"), rule[0] == ":")
+                for text, rule in zip(head, rules, strict=True)
+            ]
             tables.append(PageTable(heads, rows, title=title))
             title = ""
         else:

@@ -34,28 +34,36 @@ QUESTIONS = {
 }
 # Settings of models that say little to somebody who has not read the code.
 QUIET = ("kind", "lr", "weight_decay")
+UNIFORM = {"low": 0.0, "high": 1.0, "alpha": 1.0, "beta": 1.0}  # the distribution of lam
+PARTNERS = {
+    "direct": "partner as it is",
+    "randomised": "randomly permuted partner",
+    "aligned": "partner that is aligned first",
+    "leaky": "partner from any view, also from excluded ones",
+}
 
 
-def study_facts(config: Config) -> list[tuple[str, str]]:
-    """What was done, as (what, text): data, fits, models, training, schemes."""
-    used = config.used_datasets()
-    facts = [("data", f"{display_name(d)}: {_objects(config.datasets[d])}") for d in used]
-    facts += [
-        ("fits", f"{display_name(d)}: {_fit(config.fit_of(d), config.datasets[d])}")
-        for d in config.fitted_datasets()
-    ]
+def study_facts(config: Config) -> dict[str, list[str]]:
+    """What was done, as sentences under a few heads: data, fits, models, training, schemes."""
     cells = [*config.all_cells.values(), *config.contrastive_cells.values()]
-    for name in dict.fromkeys(cell.model for cell in cells):
-        facts.append(("model", _model(name, config.models[name].model_dump())))
-    facts.append(("training", _training(config)))
+    models = dict.fromkeys(cell.model for cell in cells)
     schemes = dict.fromkeys(cell.scheme for cell in cells if cell.scheme is not None)
-    facts += [("scheme", text) for name in schemes for text in _scheme(config, name)]
-    if config.contrastive_cells:
-        facts.append(("pre-training", _contrastive(config)))
     absent = [name for name in EXPERIMENTS if not getattr(config.experiments, name)]
-    if absent:
-        facts.append(("left out", f"the experiments {', '.join(absent)}"))
-    return facts
+    facts = {
+        "data": [
+            f"{display_name(d)}: {_objects(config.datasets[d])}" for d in config.used_datasets()
+        ],
+        "fits": [
+            f"{display_name(d)}: {_fit(config.fit_of(d), config.datasets[d])}"
+            for d in config.fitted_datasets()
+        ],
+        "models": [_model(name, config.models[name].model_dump()) for name in models],
+        "training": [_training(config)],
+        "schemes": [text for name in schemes for text in _scheme(config, name)],
+        "pre-training": [_contrastive(config)] if config.contrastive_cells else [],
+        "left out": [f"the experiments {', '.join(absent)}"] if absent else [],
+    }
+    return {what: texts for what, texts in facts.items() if texts}
 
 
 def _objects(dataset: DatasetConfig) -> str:
@@ -109,7 +117,7 @@ def _scheme(config: Config, name: str) -> Iterator[str]:
     steps = [_step(step) for step in settings["augment"]]
     if settings["mix"] is not None:
         mix = dict(settings["mix"])
-        steps.append(_step({**mix, "kind": f"MixUp, partner {mix['kind']}"}))
+        steps.append(_step({**mix, "kind": f"MixUp with a {PARTNERS[mix['kind']]}"}))
     if settings["align_to_reference"] is not None:
         steps.insert(0, f"all networks aligned to one ({settings['align_to_reference']})")
     if settings["label_smoothing"] is not None:
@@ -119,9 +127,19 @@ def _scheme(config: Config, name: str) -> Iterator[str]:
 
 
 def _step(step: dict[str, Any]) -> str:
-    kept = {k: v for k, v in step.items() if k not in ("kind", "sweeps", "augment") and v != []}
-    settings = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in kept.items() if v is not None)
-    kind = str(step["kind"]).replace("_", " ")
+    """A step with what is set of it; what is off, and a uniform share of MixUp, goes without."""
+    shown = {
+        key: value
+        for key, value in step.items()
+        if key not in ("kind", "sweeps", "augment")
+        and value not in (None, False)
+        and UNIFORM.get(key) != value
+    }
+    settings = ", ".join(
+        key.replace("_", " ") if value is True else f"{key.replace('_', ' ')} {value}"
+        for key, value in shown.items()
+    )
+    kind = display_name(str(step["kind"]))
     return f"{kind} ({settings})" if settings else kind
 
 
