@@ -162,4 +162,4 @@ class _Sections:
         # It is ours, but a caption has no business with other files.
         settings = {"file_insertion_enabled": False, "raw_enabled": False, "report_level": 5}
         parts = docutils.core.publish_parts(text, writer="html", settings_overrides=settings)
-        return str(parts["body"])
+        return str(parts.get("body", ""))

@@ -77,9 +77,8 @@ def fit_tables(files: Sequence[Path]) -> list[PageTable]:
     for key in ("objects", "views", "inrs", "failed", "refitted"):
         words["networks" if key == "inrs" else key] = quality[key].map("{:,}".format)
     for key in ("psnr_min", "psnr_p05", "psnr_median", "psnr_max"):
-        words[key.removeprefix("psnr_").replace("p05", "5 %")] = quality[key].map(
-            lambda x: number(x, 1)
-        )
+        name = key.removeprefix("psnr_").replace("p05", "5 %")
+        words[name] = [number(float(x), 1) for x in quality[key]]
     return [_table(words, FIT_LEFT, note=FIT_NOTE)]
 
 
