@@ -69,10 +69,11 @@ def estimate(
     groups: Iterable[Group],
     *,
     cores: int,
+    own_machines: bool = False,
     times: Iterable[JobTime] = (),
     before: Config | None = None,
 ) -> Estimate:
-    """Estimate how long jobs take on so many cores.
+    """Estimate how long jobs take on so many cores, or so many at a time.
 
     The time of a job is that of its last run, scaled by what the stated rates say of the settings
     then and now; else it follows from these rates.
@@ -81,23 +82,26 @@ def estimate(
         config: of the study.
         groups: the jobs to run.
         cores: how many there are.
+        own_machines: each job has the threads it asks for, as on a cluster; then `cores` are jobs
+            at a time.
         times: what jobs of this study took when they last ran.
         before: the settings of that run; None takes those of now.
     """
     last: dict[tuple[str, str], list[float]] = defaultdict(list)
     for time in times:
         last[time.rule, time.name].append(time.seconds)
-    work: dict[str, float] = defaultdict(float)  # core-seconds of each stage
+    work: dict[str, float] = defaultdict(float)  # of each stage, in seconds of a core or a place
     longest: dict[str, float] = defaultdict(float)
     known = 0.0
     for group in groups:
-        threads, stage = min(group.threads, cores), stage_of(group.rule)
+        threads = group.threads if own_machines else min(group.threads, cores)
+        share, stage = 1 if own_machines else threads, stage_of(group.rule)
         one = stated_seconds(config, group.rule, group.name, threads)
         if own := last.get((group.rule.removesuffix("_results"), group.name)):
             one = sum(own) / len(own) * _grown(config, before, group, one, threads)
-        work[stage] += group.jobs * one * threads
+        work[stage] += group.jobs * one * share
         longest[stage] = max(longest[stage], one)
-        known += group.jobs * one * threads if own else 0.0
+        known += group.jobs * one * share if own else 0.0
     seconds = {stage: max(longest[stage], work[stage] / cores) for stage in work}
     return Estimate(seconds, known / (sum(work.values()) or 1.0))
 

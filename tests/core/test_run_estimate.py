@@ -62,6 +62,12 @@ def test_more_cores_are_faster_but_never_than_the_longest_job():
     assert many == max(stated_seconds(CONFIG, "train_cell", cell) for cell in CONFIG.all_cells)
 
 
+def test_on_a_cluster_each_job_has_its_threads():
+    one = stated_seconds(CONFIG, "fit_shard", "fashion_mnist", 8)
+    guess = estimate(CONFIG, [FITS], cores=2, own_machines=True)
+    assert guess.seconds == {"fits": pytest.approx(3 * one)}
+
+
 def test_what_was_measured_goes_before_the_rates():
     times = [JobTime("fit_shard", "fashion_mnist", seconds, 1.0) for seconds in (90.0, 110.0)]
     guess = estimate(CONFIG, [FITS], cores=2, times=times)

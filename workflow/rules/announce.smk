@@ -52,8 +52,9 @@ def plan():
     at_once = cores if local else min(jobs or cores or 1, sum(g.jobs for g in groups))
     guess = estimate(
         CONFIG,
-        groups if local else [Group(g.rule, g.name, g.jobs, 1) for g in groups],
+        groups,
         cores=max(1, at_once),
+        own_machines=not local,
         times=read_times(f"{RESULTS}/benchmarks"),
         before=settings_before(),
     )
