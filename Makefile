@@ -9,7 +9,7 @@ BIN    := .venv/bin
 .PHONY: results test lint bench format lock clean-venv
 
 results: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	$(BIN)/snakemake --cores $(CORES) --quiet rules $(if $(CONFIG),--configfile $(CONFIG))
 
 test: .venv/installed
 	$(BIN)/pytest
