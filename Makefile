@@ -15,7 +15,7 @@ pin     = sed -n '/^$(1)==/,/[^\\]$$/p' requirements.lock
 
 results: .venv/installed
 	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	$(BIN)/snakemake --cores $(CORES) --quiet rules $(if $(CONFIG),--configfile $(CONFIG))
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -45,6 +45,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/contrastive.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/announce.smk"
 
 
 rule all:

@@ -1,4 +1,4 @@
-"""The command line: `python -m weightspace import | export | info`."""
+"""The command line: `python -m weightspace import | export | info | render`."""
 
 import argparse
 import sys
@@ -52,6 +52,15 @@ def _info(given: argparse.Namespace) -> None:
     print(summary(given.file))
 
 
+def _render(given: argparse.Namespace) -> None:
+    # Here, for matplotlib takes longer to import than the other commands to run.
+    from weightspace.report.figures.one_object import object_figure
+    from weightspace.report.saving import save_figure
+
+    save_figure(object_figure(given.file, given.object, given.view), [given.out])
+    print(given.out)
+
+
 def _progress(what: str) -> Callable[[int, int], None] | None:
     """A line on stderr that is written over, where someone watches."""
     if not sys.stderr.isatty():
@@ -95,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what an HDF5 file holds")
     info.set_defaults(run=_info)
     info.add_argument("file", type=Path, help="HDF5 file")
+    draw = commands.add_parser("render", help="a picture of what the networks of an object show")
+    draw.set_defaults(run=_render)
+    draw.add_argument("file", type=Path, help="HDF5 file")
+    draw.add_argument("--object", type=int, metavar="ID", help="see info (default: the first)")
+    draw.add_argument("--view", type=int, metavar="V", help="one view (default: all)")
+    draw.add_argument("--out", type=Path, required=True, help="file to write, .png or .pdf")
     return parser
 
 

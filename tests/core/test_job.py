@@ -1,7 +1,7 @@
 import pytest
 
 from weightspace import job as module
-from weightspace.job import job, progress_line
+from weightspace.job import duration, job, progress_line
 
 
 def test_progress_goes_to_the_terminal_and_to_the_log(tmp_path, capsys, monkeypatch):
@@ -17,6 +17,43 @@ def test_the_time_left_follows_from_the_rate():
     assert progress_line(5, 20, 5, 10.0) == "5/20 (25 %), 30 s left"
     assert progress_line(5, 20, 4, 10.0) == "5/20 (25 %), 38 s left"
     assert progress_line(0, 20, 0, 10.0) == "0/20 (0 %)"
+
+
+def test_bytes_are_shown_as_megabytes_and_units_by_their_name():
+    assert (
+        progress_line(10**6, 4 * 10**6, 10**6, 100.0, "B") == "1.0/4.0 MB (25 %), 5 min 00 s left"
+    )
+    assert progress_line(1000, 2000, 0, 0.0, "fits") == "1,000/2,000 fits (50 %)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (19.96, "20.0 s"),
+        (59.6, "1 min 00 s"),
+        (3599.7, "1 h 00 min"),
+        (11100.0, "3 h 05 min"),
+        (400000.0, "5 days"),
+    ],
+)
+def test_a_duration_has_the_units_that_matter(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_a_long_job_speaks_less_often_and_a_log_holds_plain_lines(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    with job("fits", tmp_path / "x.log", unit="fits") as progress:
+        for second in range(4 * 3600):
+            now[0] = float(second)
+            progress(second, 4 * 3600)
+    text = (tmp_path / "x.log").read_text()
+    lines = text.splitlines()
+    assert 100 < len(lines) < 250
+    assert all(line.startswith("fits: ") for line in lines)
+    assert lines[-2] == "fits: 14,375/14,400 fits (100 %), 25 s left"
+    assert text.isprintable() or not set("\r\b\x1b") & set(text)
 
 
 def test_what_comes_before_the_first_count_does_not_slow_the_rate(tmp_path, monkeypatch):

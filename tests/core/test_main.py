@@ -69,6 +69,45 @@ def test_info_counts_splits_and_views(source, tmp_path, capsys):
     assert ["test", "0", "2", "0", *quantiles] in lines
 
 
+def test_info_counts_the_classes(source, tmp_path, capsys):
+    run("import", source, tmp_path / "a.h5", "--classes", "shirt", "shoe")
+    capsys.readouterr()
+    run("info", tmp_path / "a.h5")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert any(line[:5] == ["shirt", "1", "(2)", "0", "(0)"] for line in lines)
+    assert any(line[:5] == ["shoe", "0", "(0)", "2", "(2)"] for line in lines)
+
+
+def test_render_draws_the_views_of_an_object(source, tmp_path, capsys):
+    import matplotlib.image
+
+    run("import", source, tmp_path / "a.h5", "--shape", "5", "6")
+    columns = read_inrs(tmp_path / "a.h5").columns
+    two = int(columns["object_id"][columns["view"] == 1][0])
+    sizes = []
+    for i, chosen in enumerate((["--object", two], ["--object", two, "--view", 1], [])):
+        assert run("render", tmp_path / "a.h5", *chosen, "--out", tmp_path / f"{i}.png") == 0
+        sizes.append(matplotlib.image.imread(tmp_path / f"{i}.png").shape[1])
+    assert sizes[0] > 1.3 * sizes[1]  # two panels
+    assert str(tmp_path / "2.png") in capsys.readouterr().out
+
+
+def test_render_says_which_objects_and_views_there_are(source, tmp_path, capsys):
+    run("import", source, tmp_path / "a.h5", "--shape", "5", "6")
+    inrs = read_inrs(tmp_path / "a.h5")
+    ids = sorted(set(inrs.columns["object_id"].tolist()))
+    capsys.readouterr()
+    out = tmp_path / "x.png"
+    assert run("render", tmp_path / "a.h5", "--object", 77, "--out", out) == 2
+    assert f"objects: {', '.join(map(str, ids))}" in capsys.readouterr().err
+    two = int(inrs.columns["object_id"][inrs.columns["view"] == 1][0])
+    assert run("render", tmp_path / "a.h5", "--object", two, "--view", 5, "--out", out) == 2
+    assert f"no view 5 of object {two}; it has the views [0, 1]" in capsys.readouterr().err
+    assert run("render", tmp_path / "a.h5", "--object", two, "--out", tmp_path / "x.gif") == 2
+    assert ".gif" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, capsys):
     run("import", source, tmp_path / "a.h5")
     assert capsys.readouterr().out.count("unknown") == 4  # the commit, and three rows
@@ -78,6 +117,7 @@ def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, ca
     "arguments",
     [
         ("export", "gone.h5", "out"),
+        ("render", "gone.h5", "--out", "x.png"),
         ("import", "gone", "a.h5"),
         ("import", "gone.safetensors", "a.h5"),
         ("import", "gone.safetensors", "a.h5", "--omega-0", "3"),

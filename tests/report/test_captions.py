@@ -41,6 +41,6 @@ def test_the_study_lists_the_datasets_that_its_experiments_use():
 
 def test_there_is_a_caption_for_every_result():
     captions = {path.stem for path in CAPTIONS}
-    assert captions >= {"workflow", "runs", "fit_quality", "fit_quality_table", "gallery"}
+    assert captions >= {"workflow", "runs_table", "fit_quality", "fit_quality_table", "gallery"}
     assert captions >= {"shape_quality", "shape_quality_table", "shape_gallery"}
     assert captions >= {f"{name}{part}" for name in EXPERIMENTS for part in ("", "_table")}

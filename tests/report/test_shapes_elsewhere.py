@@ -166,7 +166,7 @@ def test_networks_of_unknown_points_are_refused(tmp_path, coords):
 
 
 def test_the_gallery_of_pictures_names_that_of_shapes(shapes, tmp_path):
-    with pytest.raises(ReportError, match="of shapes draw shape_gallery_figure"):
+    with pytest.raises(ReportError, match="a picture needs a shape of two axes"):
         gallery_figure(shapes[0], tmp_path / "shapes.npz")
 
 

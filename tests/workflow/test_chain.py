@@ -41,7 +41,8 @@ def finished(tmp_path_factory):
     """A copy of the sources in which the smoke study has been run."""
     tree = tmp_path_factory.mktemp("tree")
     copy_sources(tree)
-    snakemake(tree, "--cores", "2")
+    run = snakemake(tree, "--cores", "2")
+    (tree / "said.txt").write_text(run.stdout + run.stderr)
     return tree
 
 
@@ -91,9 +92,26 @@ def test_every_result_is_there(finished):
 
 def test_the_html_report_holds_figures_and_captions(finished):
     html = (finished / "results/smoke/report.html").read_text()
-    for name in (*(f"{n}.png" for n in FIGURES), *(f"{n}.csv" for n in TABLES)):
-        assert name in html
+    assert set(re.findall('alt="(.*?)"', html)) == set(FIGURES)
+    assert set(re.findall('download="(.*?)"', html)) == {f"{n}.csv" for n in EXPERIMENTS}
     assert "Test accuracy of every augmentation scheme." in html
+
+
+def test_a_run_says_what_it_will_do_and_what_it_did(finished):
+    said = (finished / "said.txt").read_text()
+    assert len(re.findall("^Study smoke: .* to run, none to reuse$", said, re.M)) == 1
+    assert re.search(r"^  training .* jobs, about .*(s|min)$", said, re.M)
+    done = re.findall(r"^Study smoke: done after .*: (\d+) jobs ran, 0 reused$", said, re.M)
+    assert int(done[0]) == len(list((finished / "results/smoke/benchmarks").rglob("*.tsv")))
+    assert "  report   results/smoke/report.html" in said
+    assert "  table    results/smoke/tables/schemes.md" in said
+
+
+def test_logs_hold_plain_lines(finished):
+    for path in (finished / "results/smoke/logs").rglob("*.log"):
+        text = path.read_text()
+        assert re.search(r"done in .* s\n$", text)
+        assert not set("\r\b\x1b") & set(text)
 
 
 def test_metrics_runs_and_comparison_agree(finished):
@@ -165,6 +183,10 @@ def test_a_setting_of_training_re_runs_training(finished, edit):
     found = would_run(finished)
     assert found["train_cell"] == len(CELLS)
     assert "fit_shard" not in found
+    dry = snakemake(finished, "--dry-run", "--quiet").stderr
+    reused = re.search(r"^Study smoke: .* jobs to run, (\d+) to reuse$", dry, re.M)
+    assert int(reused[1]) >= 4  # pictures, fits, dataset
+    assert re.search(r"^About .* cores \(from earlier runs of this study\)$", dry, re.M)
 
 
 def test_a_further_cell_runs_alone(finished, edit):
@@ -200,6 +222,8 @@ def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
     run = snakemake(finished, "dataset", check=False)
     assert run.returncode != 0
     assert re.search(r"assemble.*: error: .*shard_0\.h5.*delete it", run.stdout + run.stderr)
+    assert re.search("^Study smoke: stopped after .*, 1 failed", run.stderr, re.M)
+    assert "  assemble: see results/smoke/logs/assemble/fashion_mnist.log" in run.stderr
     shard.unlink()
     snakemake(finished)
     assert dataset.read_bytes() == before

@@ -68,7 +68,7 @@ rule alignment_results:
         pdf=f"{FIGURES}/alignment.pdf",
         midpoints_png=captioned(
             f"{FIGURES}/midpoints.png",
-            "alignment_midpoints",
+            "midpoints",
             "Figures",
             "midpoints between networks",
         ),

@@ -5,7 +5,7 @@ rule runs_table:
     input:
         metrics=expand(rules.train_cell.output.metrics, cell=CELLS),
     output:
-        captioned(f"{TABLES}/runs.csv", "runs", "Tables", "all runs"),
+        captioned(f"{TABLES}/runs.csv", "runs_table", "Tables", "all runs"),
     log:
         f"{RESULTS}/logs/runs_table.log",
     benchmark:
@@ -201,6 +201,10 @@ rule html_report:
             ],
             [results_of(experiment) for experiment in CONFIGURED],
         ],
+        metrics=expand(rules.train_cell.output.metrics, cell=CELLS),
+        contrastive=expand(rules.contrastive_cell.output.metrics, cell=CONTRASTIVE),
+        shapes=[rules.shape_objects.output[0].format(dataset=d) for d in SHAPED],
+        page=Path(workflow.basedir, "workflow/report/report.html.j2"),
         captions=sorted(Path(workflow.basedir, "workflow/report").glob("*.rst")),
     output:
         f"{RESULTS}/report.html",
@@ -216,7 +220,7 @@ rule html_report:
         mem_mb=1000,
         runtime=15,
     params:
-        snakefile=workflow.main_snakefile,
+        times=f"{RESULTS}/benchmarks",
         code=fingerprint("html_report.py"),
     script:
         "../scripts/html_report.py"

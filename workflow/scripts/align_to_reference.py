@@ -10,7 +10,8 @@ from weightspace.store import read_inrs, write_inrs
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("align_to_reference", snakemake.log[0]) as progress:
+name = f"align {snakemake.wildcards['dataset']} to one reference"
+with job(name, snakemake.log[0], unit="networks") as progress:
     use_threads(1)  # of each of the matching jobs, which run at the same time
     aligned = align_to_reference(
         read_inrs(snakemake.input["inrs"]),

@@ -12,7 +12,8 @@ from weightspace.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("assemble", snakemake.log[0]):
+name = f"assemble {snakemake.wildcards['dataset']}"
+with job(name, snakemake.log[0], unit="B") as progress:
     use_threads(snakemake.threads)
     objects = read_study_objects(snakemake.input["objects"])
     quality = assemble(
@@ -21,6 +22,7 @@ with job("assemble", snakemake.log[0]):
         objects=(objects.object_ids, objects.labels, objects.splits),
         views=snakemake.params["views"],
         dataset=objects.dataset,
+        progress=progress,
     )
     with replacing(snakemake.output["quality"]) as path:
         path.write_text(json.dumps(quality, indent=2, allow_nan=False) + "\n", encoding="utf-8")

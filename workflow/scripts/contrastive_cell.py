@@ -1,6 +1,5 @@
 """Pre-train a model without labels from every seed and judge it with few labels."""
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 cell = snakemake.params["cell"]
-with job(cell["cell"], snakemake.log[0]) as progress:
+with job(cell["cell"], snakemake.log[0], unit="updates") as progress:
     use_threads(snakemake.threads)
     keep_freed_memory()
     device = choose_device(cell["device"])
@@ -44,6 +43,6 @@ with job(cell["cell"], snakemake.log[0]) as progress:
         threads=snakemake.threads,
     )
     for seed, reason in result.failed_seeds.items():
-        print(f"{cell['cell']}: seed {seed} has no result: {reason}", file=sys.stderr)
+        progress.say(f"seed {seed} has no result: {reason}")
     for seed, f in ((seed, f) for seed, fs in result.failures.items() for f in fs):
-        print(f"{cell['cell']}: seed {seed}, {f}", file=sys.stderr)
+        progress.say(f"seed {seed}, {f}")

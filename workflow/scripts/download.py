@@ -10,5 +10,6 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 source = snakemake.wildcards["source"]
-with job(f"download {source}", snakemake.log[0]) as progress:
-    fetch(source, Path(snakemake.params["directory"]), progress=progress)
+with job(f"download {source}", snakemake.log[0], unit="B") as progress:
+    directory = Path(snakemake.params["directory"])
+    fetch(source, directory, progress=progress, say=progress.say)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 shard, fits = int(snakemake.wildcards["shard"]), snakemake.params["fits"]
-with job(f"fit shard {shard}", snakemake.log[0]) as progress:
+dataset = snakemake.wildcards["dataset"]
+with job(f"fits of {dataset}, shard {shard}", snakemake.log[0], unit="fits") as progress:
     use_threads(snakemake.threads)
     settings, signal = dict(fits["fit"]), fits["signal"]
     device = choose_device(settings.pop("device"))

@@ -9,6 +9,6 @@ from weightspace.report.saving import save_figure
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("gallery_figure", snakemake.log[0]):
+with job(f"gallery_figure of {snakemake.wildcards['dataset']}", snakemake.log[0]):
     figure = gallery_figure(snakemake.input["inrs"], snakemake.input["objects"])
     save_figure(figure, snakemake.output)

@@ -12,7 +12,8 @@ from weightspace.report.saving import save_csv
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("matching_quality", snakemake.log[0]) as progress:
+name = f"matching_quality of {snakemake.wildcards['dataset']}"
+with job(name, snakemake.log[0], unit="alignments") as progress:
     use_threads(snakemake.threads)
     keep_freed_memory()
     quality, midpoints = matching_quality(

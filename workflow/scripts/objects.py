@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 dataset = snakemake.wildcards["dataset"]
-with job(f"objects of {dataset}", snakemake.log[0]) as progress:
+with job(f"objects of {dataset}", snakemake.log[0], unit="pictures") as progress:
     choice, directory = dict(snakemake.params["choice"]), snakemake.params["directory"]
     images = load_images(
         choice.pop("source"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 dataset, shard = snakemake.wildcards["dataset"], int(snakemake.wildcards["shard"])
-with job(f"points of {dataset}, shard {shard}", snakemake.log[0]) as progress:
+with job(f"points of {dataset}, shard {shard}", snakemake.log[0], unit="shapes") as progress:
     use_threads(snakemake.threads)
     path = Path(snakemake.input[0])
     rows = shard_rows(len(read_study_objects(path)), shard, snakemake.params["n_shards"])

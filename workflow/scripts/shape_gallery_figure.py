@@ -9,6 +9,6 @@ from weightspace.report.saving import save_figure
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("shape_gallery_figure", snakemake.log[0]):
+with job(f"shape_gallery_figure of {snakemake.wildcards['dataset']}", snakemake.log[0]):
     figure = shape_gallery_figure(snakemake.input["inrs"], snakemake.input["shapes"])
     save_figure(figure, snakemake.output)

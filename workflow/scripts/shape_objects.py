@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 dataset = snakemake.wildcards["dataset"]
-with job(f"objects of {dataset}", snakemake.log[0]) as progress:
+with job(f"objects of {dataset}", snakemake.log[0], unit="meshes") as progress:
     use_threads(snakemake.threads)
     choice = dict(snakemake.params["choice"])
     whole = load_shape_set(choice.pop("source"), Path(snakemake.params["directory"]))

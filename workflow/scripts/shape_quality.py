@@ -12,7 +12,8 @@ from weightspace.report.tables import save_tables
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job("shape_quality", snakemake.log[0]) as progress:
+name = f"shape_quality of {snakemake.wildcards['dataset']}"
+with job(name, snakemake.log[0], unit="shapes") as progress:
     use_threads(snakemake.threads)
     inputs, outputs = snakemake.input, snakemake.output
     measured = measure_shapes(inputs["inrs"], inputs["shapes"], progress=progress)

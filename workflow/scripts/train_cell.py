@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 cell = snakemake.params["cell"]
-with job(cell["cell"], snakemake.log[0]) as progress:
+with job(cell["cell"], snakemake.log[0], unit="updates") as progress:
     use_threads(snakemake.threads)
     keep_freed_memory()
     settings = dict(cell["train"])

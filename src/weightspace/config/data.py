@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weightspace.config.types import Count, Positive, Seed, Strict
 
-__all__ = ["SHAPES", "DatasetConfig", "PointsConfig", "download_name"]
+__all__ = ["BUNDLED", "SHAPES", "DatasetConfig", "PointsConfig", "download_name"]
 
 Side = Annotated[int, Field(ge=2)]
 
@@ -16,6 +16,9 @@ OWN_KEYS = {
     "mesh_folder": ("path",),
     "inrs": ("path",),
 }
+
+BUNDLED = ("fashion_mnist_subset",)
+"""The sources that are in the package: nothing is downloaded for them."""
 
 SHAPES = ("ldraw10", "ldraw20", "modelnet10", "modelnet40", "mesh_folder")
 """The sources of 3D shapes."""
@@ -38,7 +41,7 @@ CLASS_SIZES: dict[str, dict[str, tuple[int, ...]]] = {
 
 def download_name(source: str) -> str | None:
     """What has to be downloaded for a source; None for what is bundled or the user's own."""
-    if source == "fashion_mnist_subset" or source in OWN_KEYS:
+    if source in BUNDLED or source in OWN_KEYS:
         return None
     return "ldraw" if source in ("ldraw10", "ldraw20") else source
 

@@ -48,8 +48,8 @@ def load_images(
         raise ValueError(f"unknown image set {name!r}; the sets are {', '.join(IMAGE_SETS)}")
     if name != "folder" and (size is not None or channels is not None):
         raise ValueError(f"image set {name!r} has its own size and channels; leave them out")
-    if name == "fashion_mnist_subset":
-        return load_bundled_fashion_mnist()
+    if name != "folder" and not needs_directory(name):
+        return IMAGE_SETS[name]()
     if directory is None:
         raise ValueError(f"image set {name!r} needs the directory its files lie in")
     if name != "folder":

@@ -74,7 +74,11 @@ SOURCES: dict[str, tuple[Source, ...]] = {
 
 
 def fetch(
-    dataset: str, directory: Path, *, progress: Callable[[int, int], None] | None = None
+    dataset: str,
+    directory: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Put the decompressed files of a dataset into a directory.
 
@@ -86,6 +90,7 @@ def fetch(
         dataset: the key in `SOURCES`.
         directory: where the files go; it is made if missing.
         progress: called with the bytes that are there and the bytes in total (decompressed).
+        say: called with a line when a source is asked, and when it fails.
 
     Raises:
         ValueError: if the dataset is unknown.
@@ -102,10 +107,12 @@ def fetch(
         if not missing:
             break
         present = total - sum(file.size for file in missing)
+        say(f"asking {source.title}")
         try:
             source(missing, directory, progress=_shifted(progress, present, total))
         except (OSError, ValueError) as error:
             failures.append(f"{source.title}: {error}")
+            say(f"failed: {error}")
         missing = _missing(missing, directory)
     if missing:
         raise FetchError(_advice(dataset, directory, missing, failures))

@@ -1,6 +1,6 @@
 """Shards of fitted networks to one dataset file, with a report of the quality of the fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ def assemble(
     objects: tuple[np.ndarray, np.ndarray, np.ndarray],
     views: Mapping[str, int],
     dataset: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Join shards to one file, sorted by (object_id, view), once they are known to be complete.
 
@@ -37,6 +38,7 @@ def assemble(
         objects: the object_ids, labels and splits that were to be fitted, each `(n,)`.
         views: for each split the number of views that were to be fitted.
         dataset: the name that the shards must have; None takes that of the first.
+        progress: called with the bytes of the networks that are written and in all.
 
     Returns:
         For each split the numbers of objects, of inrs and of failures, and the psnr_mean,
@@ -56,7 +58,7 @@ def assemble(
         )
     header = _common_header({path: shard.header for path, shard in shards.items()}, dataset)
     check_entries(shards, expected)
-    columns, failures = merge(out_path, header, shards)
+    columns, failures = merge(out_path, header, shards, progress)
     return {split: _quality(columns, failures, split, expected) for split in views}
 
 

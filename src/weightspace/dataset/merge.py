@@ -1,6 +1,6 @@
 """The networks of several files written as one, a few of them in memory at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,10 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 def merge(
-    path: Path | str, header: Header, shards: Mapping[str, InrEntries]
+    path: Path | str,
+    header: Header,
+    shards: Mapping[str, InrEntries],
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Columns, Columns]:
     """Write the networks and failures of files to one, each sorted by (object_id, view).
 
@@ -30,6 +33,7 @@ def merge(
         path: the file to write.
         header: of it.
         shards: by their paths.
+        progress: called with the bytes of the networks that are written and in all.
 
     Returns:
         The columns of the networks and of the failures.
@@ -50,12 +54,16 @@ def merge(
     groups = {"columns": columns, "failures": failures}
     groups |= {f"statistics/{split}": values for split, values in statistics.items()}
     small = {f"{group}/{name}": x for group, xs in groups.items() for name, x in xs.items()}
+    sizes = {name: 4 * len(row) * int(np.prod(shape)) for name, shape in shapes.items()}
+    done, total = 0, sum(sizes.values())
     with writing(path, header, len(row)) as writer:
         for name in sorted([*small, *shapes]):
             if name in small:
                 writer.array(name, layout.stored(small[name]))
             else:
-                moments = networks.copy(writer, name, shapes[name])
+                after = _counting(progress, done, sizes[name] // max(1, len(row)), total)
+                moments = networks.copy(writer, name, shapes[name], after)
+                done += sizes[name]
                 group, l = name.split("/")
                 place = int(l) + (group == "biases") * len(shapes) // 2
                 for split, values in statistics.items():
@@ -96,6 +104,15 @@ def _joined(
     return {name: x[order] for name, x in joined.items()}, number[order], row[order]
 
 
+def _counting(
+    progress: Callable[[int, int], None] | None, before: int, each: int, total: int
+) -> Callable[[int], None]:
+    """Report so many networks of an array as bytes, on top of the arrays `before` it."""
+    if progress is None:
+        return lambda networks: None
+    return lambda networks: progress(before + each * networks, total)
+
+
 @dataclass(frozen=True)
 class _Networks:
     """Where each network of the new file lies."""
@@ -105,15 +122,20 @@ class _Networks:
     number: np.ndarray  # (n,), of its path
     row: np.ndarray  # (n,), in that file
 
-    def copy(self, writer: InrWriter, name: str, shape: tuple[int, ...]) -> Moments:
-        """Write an array; give the moments of its entries, which are known to be finite."""
+    def copy(
+        self, writer: InrWriter, name: str, shape: tuple[int, ...], after: Callable[[int], None]
+    ) -> Moments:
+        """Write an array; give the moments of its entries, which are known to be finite.
+
+        `after` is called with the number of networks that are done.
+        """
         moments = Moments(len(self.row), int(np.prod(shape)))
-        writer.networks(
-            name,
-            shape,
-            partial(self._read, name),
-            lambda start, x: moments.add(start, torch.from_numpy(x)),
-        )
+
+        def visit(start: int, x: np.ndarray) -> None:
+            moments.add(start, torch.from_numpy(x))
+            after(start + len(x))
+
+        writer.networks(name, shape, partial(self._read, name), visit)
         if not (finite := np.isfinite(moments.sums)).all():
             first = int((~finite).argmax())
             raise broken(

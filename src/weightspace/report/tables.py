@@ -31,7 +31,8 @@ class Table:
 def table_markdown(table: Table) -> str:
     """The words as a Markdown table under its heading, with the note below."""
     align = ["left" if column in LEFT else "right" for column in table.words.columns]
-    text = table.words.to_markdown(index=False, disable_numparse=True, colalign=align)
+    words = table.words.map(lambda cell: str(cell).replace("|", r"\|"))
+    text = words.to_markdown(index=False, disable_numparse=True, colalign=align)
     heading = f"## {table.title}\n\n" if table.title else ""
     return f"{heading}{text}\n\n{table.note}\n"
 

@@ -1,6 +1,6 @@
 """What a file of INRs holds, in a few lines of text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ def summary(path: Path | str) -> str:
             *_about(inrs.header),
             "",
             *_table(columns, inrs.failures),
+            "",
+            *_classes(columns, inrs.header.classes),
         ]
     )
 
@@ -41,7 +43,8 @@ def _about(header: Header) -> Iterator[str]:
     yield f"output_offset  {header.output_offset:g}"
     yield f"coords         {_coords(header.coords)}"
     yield f"commit         {header.commit}"
-    yield f"config         {header.config}"
+    settings = (f"{key} {value}" for key, value in header.config.items() if value is not None)
+    yield f"fitted with    {', '.join(settings) or 'unknown'}"
 
 
 def _coords(coords: Mapping[str, Any]) -> str:
@@ -70,6 +73,23 @@ def _table(columns: Mapping[str, np.ndarray], failures: Mapping[str, np.ndarray]
             yield _line(
                 split, str(view), *counts, *_psnr(columns["psnr"][own], columns["steps"][own])
             )
+
+
+def _classes(columns: Mapping[str, np.ndarray], names: Sequence[str]) -> Iterator[str]:
+    """A line for each class: its objects and networks in each split, and an object to render."""
+    splits = list(dict.fromkeys(columns["split"].tolist()))
+    heads = "".join(f"{split:>18}" for split in splits)
+    yield f"objects (networks) of each class{heads}   first object".rstrip()
+    for label in np.unique(columns["label"]).tolist():
+        own = columns["label"] == label
+        counts = [_counts(columns["object_id"][own & (columns["split"] == s)]) for s in splits]
+        name = names[label] if names else f"class {label}"
+        first = columns["object_id"][own].min()
+        yield f"{name:<32}" + "".join(f"{count:>18}" for count in counts) + f"{first:>15}"
+
+
+def _counts(object_ids: np.ndarray) -> str:
+    return f"{len(np.unique(object_ids)):,} ({len(object_ids):,})"
 
 
 def _psnr(psnr: np.ndarray, steps: np.ndarray) -> list[str]:

@@ -94,9 +94,8 @@ def _image_shape(header: Header) -> tuple[int, ...]:
     shape = tuple(header.coords.get("shape", ()))
     if len(shape) != 2:
         raise ReportError(
-            f"the networks of {header.dataset} have coordinates {header.coords}; "
-            "the gallery draws images, which have a shape of two axes; of shapes draw "
-            "shape_gallery_figure"
+            f"the networks of {header.dataset} have coordinates {header.coords}; a picture needs "
+            "a shape of two axes"
         )
     return shape
 

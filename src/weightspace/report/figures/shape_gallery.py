@@ -21,7 +21,7 @@ from weightspace.report.wording import number
 from weightspace.rng import stream
 from weightspace.store import read_columns, read_inrs
 
-__all__ = ["shape_gallery_figure"]
+__all__ = ["draw_triangles", "shape_gallery_figure", "triangles_of"]
 
 RESOLUTION = 56
 MESH, FITTED = PALETTE[5], PALETTE[4]
@@ -65,7 +65,7 @@ def shape_gallery_figure(
     grid = figure.subplots(*size, squeeze=False, subplot_kw={"projection": "3d"})
     shapes = read_shapes(Path(shapes_path), [places[object_id] for object_id in chosen])
     for column, (object_id, mesh) in enumerate(zip(chosen, shapes.meshes, strict=True)):
-        _draw(grid[0, column], _triangles(mesh, shapes.dataset), MESH)
+        draw_triangles(grid[0, column], triangles_of(mesh, shapes.dataset), MESH)
         name = textwrap.fill(shapes.classes[shapes.labels[column]], max(1, int(LETTERS * cell)))
         grid[0, column].set_title(name, **TITLE)
         for row, view in enumerate(views, start=1):
@@ -78,12 +78,12 @@ def shape_gallery_figure(
                 generator = stream(0, "gallery", object_id)
                 overlap = iou(inrs.weights, mesh, **siren, points=POINTS, generator=generator)
                 title = f"view {view}, IoU {number(overlap.item(), 2)}"
-            _draw(grid[row, column], _triangles(surface, shapes.dataset), FITTED)
+            draw_triangles(grid[row, column], triangles_of(surface, shapes.dataset), FITTED)
             grid[row, column].set_title(title, **TITLE)
     return figure
 
 
-def _triangles(mesh: Mesh | None, dataset: str) -> np.ndarray:
+def triangles_of(mesh: Mesh | None, dataset: str) -> np.ndarray:
     """The faces with the third coordinate up; without any if there is no mesh."""
     if mesh is None:
         return np.empty((0, 3, 3))
@@ -109,8 +109,8 @@ def _cut(triangles: np.ndarray) -> np.ndarray:
     return np.concatenate(small or [triangles])
 
 
-def _draw(axes, triangles: np.ndarray, colour: str) -> None:
-    """Draw triangles in the unit ball, which fills the panel."""
+def draw_triangles(axes, triangles: np.ndarray, colour: str) -> None:
+    """Draw triangles in the unit ball, which fills the panel of a figure in 3D."""
     axes.set_axis_off()
     axes.set_proj_type("ortho")
     axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
