@@ -4,7 +4,7 @@ import errno
 
 __all__ = ["clear_message", "is_out_of_memory"]
 
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Unable to allocate")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 LOST_GPU = (
     "CUDA error",
     "CUDA driver error",
@@ -29,8 +29,9 @@ def clear_message(error: Exception) -> str | None:
     """Say what failed and what to do, in one line; None if the error is a bug of ours."""
     if is_out_of_memory(error):
         return (
-            f"memory ran out ({_first_line(error)}): give the job more (its mem_mb, or a larger "
-            f"GPU), or lower train.batch_size, train.memory_mb or fit.shard_size; {AGAIN}"
+            f"memory ran out ({_first_line(error)}): give the job more (mem_mb, a larger GPU), or "
+            f"lower fit.shard_size of fits, train.batch_size or memory_mb of trainings, or turn "
+            f"seeds_together off; {AGAIN}"
         )
     if isinstance(error, RuntimeError) and any(text in str(error) for text in LOST_GPU):
         return (
@@ -43,7 +44,7 @@ def clear_message(error: Exception) -> str | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, of Python, NumPy or torch, says that memory of the host or a GPU ran out."""
+    """Whether Python, NumPy or torch says that the memory of the host or of a GPU ran out."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)

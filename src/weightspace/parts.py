@@ -41,9 +41,8 @@ def in_parts(compute: Callable[[slice], Result], n: int, size: int) -> Iterator[
             start = part.stop
             continue
         # Out here nothing holds on to what the failed attempt had allocated.
-        size = (part.stop - start + 1) // 2
-        logger.warning(
-            "memory ran out with %d at a time; going on with %d", part.stop - start, size
-        )
+        tried = part.stop - start
+        size = (tried + 1) // 2
+        logger.warning("memory ran out with %d at a time; going on with %d", tried, size)
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()

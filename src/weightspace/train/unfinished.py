@@ -2,6 +2,7 @@
 
 import io
 import logging
+import pickle
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -119,7 +120,10 @@ class UnfinishedTraining:
         if head != self._head(body):
             return self._refuse("is damaged")
         # weights_only: tensors and plain containers, nothing that could run code.
-        state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            return self._refuse("holds something else than tensors and numbers")
         self.earlier = state.pop("seconds")
         logger.info("going on after update %d, from %s", state["update"], self.path)
         return state
