@@ -2,7 +2,7 @@
 
 import errno
 
-__all__ = ["clear_message", "is_out_of_memory"]
+__all__ = ["ADVICE", "clear_message", "is_out_of_memory"]
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 LOST_GPU = (

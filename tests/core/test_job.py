@@ -111,9 +111,11 @@ def test_what_the_package_logs_is_in_the_log_and_on_the_terminal_once(tmp_path, 
 
 def test_a_log_that_cannot_be_made_is_one_line(tmp_path, capsys):
     (tmp_path / "logs").write_text("a file")
-    with pytest.raises(SystemExit, match=r"^x: error: .*logs") as caught:
-        with job("x", tmp_path / "logs" / "x.log"):
-            pass
+    with (
+        pytest.raises(SystemExit, match=r"^x: error: .*logs") as caught,
+        job("x", tmp_path / "logs" / "x.log"),
+    ):
+        pass
     assert "\n" not in str(caught.value.code)
 
 
