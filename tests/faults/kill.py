@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -23,20 +22,24 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from running import copy_sources
+from running import ROOT, copy_sources
 
 STAGES = {
     "fit": ["fit"],
     "assembly": ["dataset"],
-    "training": ["train", "contrastive"],
-    "aggregation": ["report"],
+    "training": [
+        "train",
+        "results/killed/contrastive/fashion_mnist-dws-sign_flip-views-2views/metrics.json",
+    ],
+    "aggregation": ["schemes", "contrastive", "results/killed/tables/runs.csv"],
 }
 STUDY = {
     "study": "killed",
-    "datasets": {"fashion_mnist": {"train": 60, "val": 20, "test": 20}},
-    "fit": {"steps": 400, "hidden": [16, 16], "shard_size": 20},
-    "train": {"updates": 240, "evaluate_every": 20},
+    "datasets": {"fashion_mnist": {"train": 40, "val": 20, "test": 20}},
+    "fit": {"steps": 400, "hidden": [16, 16], "shard_size": 25},
+    "train": {"updates": 120, "evaluate_every": 10},
     "contrastive": {
+        "label_fractions": [1.0],
         "pretraining": {"updates": 60, "evaluate_every": 10},
         "fine_tune": {"updates": 60, "evaluate_every": 10},
     },
@@ -44,12 +47,15 @@ STUDY = {
         **{name: [] for name in ("overfitting", "views", "equivalence", "alignment", "strength")},
         "gap": [],
         "schemes": [{"models": ["dws"], "schemes": ["none", "mixup_aligned_signed"]}],
-        "contrastive": [{"models": ["dws"], "schemes": ["sign_flip"], "pairs": ["augmented"]}],
+        "contrastive": [
+            {"models": ["dws"], "schemes": ["sign_flip"], "pairs": ["views"], "views": [2]}
+        ],
     },
 }
 # What holds times, or is written while it is not whole.
 NOT_COMPARED = ("logs", "benchmarks", "unfinished")
-SHORT = "SECONDS_BETWEEN_SAVES = 0.2"
+OFTEN = "import weightspace.train.unfinished as unfinished_module\n"
+OFTEN += "unfinished_module.SECONDS_BETWEEN_SAVES = 0.2\n"
 
 
 @dataclass
@@ -75,10 +81,11 @@ class Tree:
         self.root, self.path, self.cores = root, root / "tree", cores
         self.path.mkdir(parents=True)
         copy_sources(self.path)
-        module = self.path / "src/weightspace/train/unfinished.py"
-        text = re.sub(r"^SECONDS_BETWEEN_SAVES = .*$", SHORT, module.read_text(), flags=re.M)
-        assert SHORT in text
-        module.write_text(text)
+        shutil.rmtree(self.path / "src")  # one link to it all, for what Numba has compiled there
+        (self.path / "src").symlink_to(ROOT / "src")
+        for name in ("train_cell", "contrastive_cell"):
+            script = self.path / f"workflow/scripts/{name}.py"
+            script.write_text(script.read_text().replace("\ncell = ", f"\n{OFTEN}cell = "))
         (self.path / "killed.yaml").write_text(yaml.safe_dump(study))
         self.life = {}  # of each stage, from the first job's log to the end, in seconds
 
@@ -86,7 +93,6 @@ class Tree:
         command = [sys.executable, "-m", "snakemake", "--cores", str(self.cores), *arguments]
         command += ["--configfile", "workflow/configs/smoke.yaml", "killed.yaml"]
         own = {"PYTHONPATH": str(self.path / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-        own |= {"NUMBA_CACHE_DIR": str(self.root / "numba"), "OMP_NUM_THREADS": "1"}
         with (self.root / "said").open("wb") as said:
             return subprocess.Popen(
                 command,

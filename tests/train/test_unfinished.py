@@ -230,7 +230,7 @@ def test_code_in_a_file_is_not_run(tmp_path, said):
             return os.mkdir, (str(tmp_path / "evil"),)
 
     training = UnfinishedCell(tmp_path, "x").training("seed", 0)
-    body = pickle.dumps(Evil())
+    body = pickle.dumps(Evil(), protocol=2)
     training.path.write_bytes(training._head(body) + b"\n" + body)
     assert training.load() is None
     assert "something else than tensors and numbers" in said.text

@@ -42,7 +42,7 @@ class UnfinishedCell:
         self.folder, self.identity = folder, identity
         self._kept: list[UnfinishedTraining] = []
 
-    def training(self, *names: str | float) -> "UnfinishedTraining":
+    def training(self, *names: str | int | float) -> "UnfinishedTraining":
         """The training of these names."""
         name = "-".join(map(str, names))
         if self.folder is None:
@@ -53,7 +53,7 @@ class UnfinishedCell:
     @property
     def earlier(self) -> float:
         """The seconds that earlier attempts spent on what is not trained again."""
-        return sum(training.earlier for training in self._kept)
+        return sum((training.earlier for training in self._kept), 0.0)
 
     def forget(self) -> None:
         """Remove all files: the results of the cell are written."""
