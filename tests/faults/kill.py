@@ -24,13 +24,11 @@ import pandas as pd
 import yaml
 from running import ROOT, copy_sources
 
+PRETRAINED = "results/killed/contrastive/fashion_mnist-dws-sign_flip-views-2views/metrics.json"
 STAGES = {
     "fit": ["fit"],
     "assembly": ["dataset"],
-    "training": [
-        "train",
-        "results/killed/contrastive/fashion_mnist-dws-sign_flip-views-2views/metrics.json",
-    ],
+    "training": ["train", PRETRAINED],
     "aggregation": ["schemes", "contrastive", "results/killed/tables/runs.csv"],
 }
 STUDY = {
@@ -63,7 +61,6 @@ class Found:
     """What the kills of a stage did."""
 
     moments: int = 0
-    after_the_end: int = 0  # kills that came too late
     whole: int = 0  # files that were there after a kill
     half: int = 0  # of them, those that differ from the undisturbed ones
     wrong: int = 0  # files that differ or are missing after the second run
@@ -197,10 +194,14 @@ def strike(tree, stage, moment, found, *, one):
     """Kill a stage at a moment, in seconds, and see what a second run makes of it."""
     tree.back(f"before {stage}")
     expected, old = results(tree.root / f"after {stage}"), results(tree.path)
-    process = tree.start(*STAGES[stage])
-    time.sleep(moment)
+    started, process = time.monotonic(), tree.start(*STAGES[stage])
+    while process.poll() is None and time.monotonic() < started + moment:
+        time.sleep(0.005)
+    if process.poll() is not None:  # too late: it is faster than it was when it was learnt
+        begun, _ = tree.life[stage]
+        tree.life[stage] = (min(begun, 3.0), time.monotonic() - started)
+        return
     found.moments += 1
-    found.after_the_end += process.poll() is not None
     tree.kill(process, one=one)
 
     there = results(tree.path)
@@ -238,8 +239,9 @@ def changed(stat, other):
 def harm(tree, stage, moments, seed=0):
     """Kill a stage at random moments."""
     draw, found = random.Random(f"{seed} {stage}"), Found()
-    for number in range(moments):
-        strike(tree, stage, draw.uniform(*tree.life[stage]), found, one=number % 2 == 1)
+    while found.moments < moments:
+        one = found.moments % 2 == 1
+        strike(tree, stage, draw.uniform(*tree.life[stage]), found, one=one)
     tree.back(f"after {stage}")
     return found
 
