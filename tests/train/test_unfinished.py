@@ -241,7 +241,8 @@ def test_all_that_decides_a_result_is_in_the_identity(tmp_path):
     data = tmp_path / "inrs.h5"
     data.write_bytes(b"1")
     given = {
-        "params": {"cell": {"lr": 0.1}, "code": "a"},
+        "settings": {"lr": 0.1},
+        "code": "a",
         "inputs": [data],
         "origin": {"versions": {"torch": "1"}, "device": "cpu", "threads": 1, "commit": "a"},
     }
@@ -251,8 +252,8 @@ def test_all_that_decides_a_result_is_in_the_identity(tmp_path):
 
     before = identity()
     assert before == identity(origin={**given["origin"], "commit": "b"})
-    assert before != identity(params={"cell": {"lr": 0.2}, "code": "a"})
-    assert before != identity(params={"cell": {"lr": 0.1}, "code": "b"})
+    assert before != identity(settings={"lr": 0.2})
+    assert before != identity(code="b")
     assert before != identity(origin={**given["origin"], "versions": {"torch": "2"}})
     assert before != identity(origin={**given["origin"], "threads": 2})
     os.utime(data, ns=(1, 1))

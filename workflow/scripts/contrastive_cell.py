@@ -24,10 +24,9 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     device = choose_device(cell["device"])
     origin = {"versions": versions(), "commit": commit(), "device": device_name(device)}
     origin["threads"] = snakemake.threads
-    folder = Path(snakemake.output["metrics"]).parent
-    unfinished = unfinished_cell(
-        folder / "unfinished", params=snakemake.params, inputs=snakemake.input, origin=origin
-    )
+    folder, given = Path(snakemake.output["metrics"]).parent, {"inputs": snakemake.input}
+    given |= {"settings": cell, "code": snakemake.params["code"], "origin": origin}
+    unfinished = unfinished_cell(folder / "unfinished", **given)
     memory = allowed_memory(cell["memory_mb"], device)
     keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=False)
     result = train_contrastive_cell(

@@ -26,10 +26,9 @@ with job(cell["cell"], snakemake.log[0]) as progress:
     device = choose_device(settings.pop("device"))
     origin = {"versions": versions(), "commit": commit(), "device": device_name(device)}
     origin["threads"] = snakemake.threads
-    folder = Path(snakemake.output["metrics"]).parent
-    unfinished = unfinished_cell(
-        folder / "unfinished", params=snakemake.params, inputs=snakemake.input, origin=origin
-    )
+    folder, given = Path(snakemake.output["metrics"]).parent, {"inputs": snakemake.input}
+    given |= {"settings": cell, "code": snakemake.params["code"], "origin": origin}
+    unfinished = unfinished_cell(folder / "unfinished", **given)
     memory = allowed_memory(settings.pop("memory_mb"), device)
     scheme, chosen = cell["scheme_settings"], {key: cell[key] for key in ("views", "train_views")}
     keep = partial(needed, **chosen, pool=needs_pool(scheme))

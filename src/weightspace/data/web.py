@@ -199,7 +199,9 @@ def download(
             part.unlink()
             download(url, part, limit=limit, timeout=timeout, progress=progress)
     except (OSError, http.client.HTTPException) as error:
-        if getattr(error, "errno", None) in ADVICE:  # the disk, not the server: no other helps
+        if (
+            isinstance(error, OSError) and error.errno in ADVICE
+        ):  # the disk, not the server: no other helps
             error.filename = str(part)
             raise
         raise DownloadError(f"{url}: {getattr(error, 'reason', error)}") from error

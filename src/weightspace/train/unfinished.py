@@ -67,7 +67,8 @@ NOTHING_KEPT = UnfinishedCell()
 def unfinished_cell(
     folder: Path | str,
     *,
-    params: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    code: str,
     inputs: Iterable[Path | str],
     origin: Mapping[str, Any],
 ) -> UnfinishedCell:
@@ -75,14 +76,15 @@ def unfinished_cell(
 
     Args:
         folder: where to keep them.
-        params: the settings and the fingerprint of the code.
+        settings: of the cell.
+        code: the fingerprint of what trains it.
         inputs: the files that are read; their sizes and times count.
         origin: versions, device, threads; the commit, which changes with any text, does not count.
     """
     stats = [(str(path), Path(path).stat()) for path in inputs]
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     counted = {key: value for key, value in origin.items() if key != "commit"}
-    decisive = repr((dict(params), files, counted))
+    decisive = repr((settings, code, files, counted))
     return UnfinishedCell(Path(folder), _digest(decisive.encode()))
 
 
