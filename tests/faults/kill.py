@@ -213,7 +213,7 @@ def strike(tree, stage, moment, found, *, one):
         tree.finish("--unlock")
         code, said = tree.run(*STAGES[stage])
 
-    after = results(tree.path)
+    after, problems = results(tree.path), len(found.problems)
     wrong = [n for n, p in expected.items() if n not in after or not same(p, after[n])]
     wrong += [name for name in after if name not in expected]
     redone = [n for n, s in stats.items() if n not in wrong and changed(s, after[n].stat())]
@@ -230,6 +230,8 @@ def strike(tree, stage, moment, found, *, one):
         found.problems += [f"{moment:.2f} s: {what}: {name}" for name in names]
     if code:
         found.problems.append(f"{moment:.2f} s: the second run failed: {said[-2000:]}")
+    victim, bad = "a job" if one else "all", len(found.problems) - problems
+    print(f"{stage} {found.moments}: {victim} at {moment:.1f} s, {bad} problems", file=sys.stderr)
 
 
 def changed(stat, other):
