@@ -3,9 +3,11 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
+
+from weightspace.failures import clear_message
 
 __all__ = ["Progress", "duration", "job", "progress_line"]
 
@@ -19,35 +21,54 @@ def job(name: str, log: Path | str, *, unit: str = "") -> Iterator["Progress"]:
 
     Messages and progress go to the terminal and to the log file, as whole lines that begin with
     the name, so that jobs that share a terminal can be told apart. An error that has a clear
-    message (a `ValueError` or an `OSError`) ends the job with that message and exit status 1;
-    its traceback goes to the log file only. Other errors are bugs: logged, and raised.
+    message (`clear_message`) ends the job with that message and exit status 1; its traceback goes
+    to the log file only. Other errors are bugs: logged, and raised. What the package itself logs
+    meanwhile goes the same ways.
 
     Args:
         name: of the job.
         log: the file to write.
         unit: what the progress counts, e.g. "fits"; "B" shows bytes as MB.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    try:
+        to_file = _LogFile(log)
+    except OSError as error:
+        sys.exit(f"{name}: error: {clear_message(error)}")
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.addFilter(lambda record: not getattr(record, "file_only", False))
-    logger = logging.Logger(name, level=logging.INFO)
+    logger, of_package = logging.Logger(name, level=logging.INFO), logging.getLogger("weightspace")
+    of_package.setLevel(logging.INFO)
     for handler in (to_file, to_terminal):
-        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        handler.setFormatter(logging.Formatter(f"{name.replace('%', '%%')}: %(message)s"))
         logger.addHandler(handler)
+        of_package.addHandler(handler)
     started = monotonic()
     try:
         yield Progress(logger, unit)
     except Exception as error:
         logger.info("traceback", exc_info=True, extra={"file_only": True})
-        if not isinstance(error, ValueError | OSError):
+        if (message := clear_message(error)) is None:
             raise
-        logger.error("error: %s", error)
+        logger.error("error: %s", message)
         sys.exit(1)
     else:
         logger.info("done in %s", duration(monotonic() - started))
     finally:
-        to_file.close()
+        for handler in (to_file, to_terminal):
+            of_package.removeHandler(handler)
+        with suppress(OSError):
+            to_file.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log file. What a full disk does not take is on the terminal all the same."""
+
+    def __init__(self, path: Path | str) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, mode="w", encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: by default each lost line would be a traceback on the terminal."""
 
 
 class Progress:

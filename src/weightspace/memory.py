@@ -28,7 +28,8 @@ def allowed_memory(megabytes: int | None, device: torch.device) -> int:
 
     Args:
         megabytes: as the config says; None takes half of what this process can still get, and
-            no more than half of the free memory of the GPU where it trains on one.
+            no more than half of the free memory of the GPU where it trains on one, rounded down
+            to a power of two: the order of the batches follows it, and should repeat.
         device: where it trains.
     """
     if megabytes is not None:
@@ -36,7 +37,7 @@ def allowed_memory(megabytes: int | None, device: torch.device) -> int:
     free = available_memory()
     if device.type == "cuda":
         free = min(free, torch.cuda.mem_get_info(device)[0])
-    return free // 2
+    return 1 << max(0, (free // 2).bit_length() - 1)
 
 
 def available_memory(root: Path = Path("/")) -> int:

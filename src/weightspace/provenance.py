@@ -15,7 +15,7 @@ __all__ = ["code_fingerprint", "commit", "dependencies", "versions"]
 
 PACKAGE = Path(__file__).parent
 # Modules that frame a job and cannot change a result.
-NEUTRAL = ("atomic.py", "job.py", "provenance.py")
+NEUTRAL = ("atomic.py", "failures.py", "job.py", "provenance.py")
 PACKAGES = ("weightspace", "torch", "numpy", "scipy", "numba", "h5py", "snakemake")
 
 

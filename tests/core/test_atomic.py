@@ -1,3 +1,8 @@
+import errno
+import os
+import subprocess
+import sys
+
 import pytest
 
 from weightspace import atomic
@@ -30,3 +35,39 @@ def test_the_name_appears_only_after_the_content_is_synced(tmp_path, monkeypatch
     with replacing(target) as path:
         path.write_text("whole")
     assert seen == [False, True]  # the content, then the folder
+
+
+def gone():
+    """The number of a process that has ended."""
+    run = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=-1)
+    return int(run.stdout)
+
+
+def test_what_a_killed_process_left_is_removed_when_its_file_is_written(tmp_path):
+    dead = gone()
+    names = [f".a.h5.{dead}.part", f".a.h5.{dead}.html", f".b.h5.{dead}.part"]
+    names += [f".a.h5.{os.getppid()}.part", "a.h5.part", ".a.h5.x.part"]
+    for name in names:
+        (tmp_path / name).write_text("half")
+    with replacing(tmp_path / "a.h5") as path:
+        path.write_text("whole")
+    # Another file's is left for it, and a process that lives may still write.
+    assert {p.name for p in tmp_path.iterdir()} == {"a.h5", *names[2:]}
+
+
+def test_many_files_do_not_list_their_folder_again(tmp_path, monkeypatch):
+    listed = []
+    original = atomic.Path.iterdir
+    monkeypatch.setattr(atomic.Path, "iterdir", lambda p: listed.append(p) or original(p))
+    for i in range(5):
+        with replacing(tmp_path / f"{i}.txt") as path:
+            path.write_text("x")
+    assert len(listed) == 1
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as caught, replacing(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a.txt")
+    with pytest.raises(OSError, match="other"), replacing(tmp_path / "a.txt"):
+        raise OSError(errno.ENOENT, "No such file", "other")

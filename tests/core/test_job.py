@@ -1,4 +1,13 @@
+import errno
+import logging
+import os
+import re
+import resource
+import subprocess
+import sys
+
 import pytest
+import torch
 
 from weightspace import job as module
 from weightspace.job import duration, job, progress_line
@@ -89,3 +98,81 @@ def test_a_note_goes_to_the_terminal_and_to_the_log(tmp_path, capsys):
         progress.say("skipped a.off: empty")
     assert "objects: skipped a.off: empty" in capsys.readouterr().err
     assert "objects: skipped a.off: empty" in (tmp_path / "x.log").read_text()
+
+
+def ended_by(error, log, capsys):
+    """What the terminal says of a job that ends with this error."""
+    with pytest.raises(SystemExit) as caught, job("fit shard 3", log):
+        raise error
+    assert caught.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.h5"), "a.h5.*make room there"),
+        (OSError(errno.EFBIG, "File too large", "a.h5"), "a.h5.*ulimit -f"),
+        (OSError(errno.EROFS, "Read-only", "a.h5"), "a.h5.*is read-only.*writable"),
+        (PermissionError(errno.EACCES, "denied", "a.h5"), "a.h5.*no permission.*a copy"),
+        (MemoryError(), "memory ran out.*mem_mb.*shard_size.*batch_size"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "memory ran out .CUDA.*seeds_tog"),
+        (RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel"), "GPU.*launch fail"),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel"), "memory ran out"),
+    ],
+)
+def test_each_fault_has_one_line_that_says_what_to_do(error, told, tmp_path, capsys):
+    line = ended_by(error, tmp_path / "x.log", capsys)
+    assert line.startswith("fit shard 3: error: ")
+    assert line.endswith("; then run again, what is finished is kept")
+    assert re.search(told, line)
+
+
+def test_a_file_that_is_missing_has_its_own_message_alone(tmp_path, capsys):
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory", "a.h5")
+    line = ended_by(error, tmp_path / "x.log", capsys)
+    assert line == "fit shard 3: error: [Errno 2] No such file or directory: 'a.h5'"
+
+
+def test_what_the_package_logs_is_in_the_log_and_on_the_terminal_once(tmp_path, capsys):
+    logger = logging.getLogger("weightspace.parts")
+    with job("fit 100 %s", tmp_path / "x.log"):
+        logger.warning("memory ran out")
+    logger.warning("not in the log")
+    assert capsys.readouterr().err.count("fit 100 %s: memory ran out\n") == 1
+    text = (tmp_path / "x.log").read_text()
+    assert text.count("fit 100 %s: memory ran out\n") == 1
+    assert "not in the log" not in text
+
+
+def test_a_log_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    (tmp_path / "logs").write_text("a file")
+    with (
+        pytest.raises(SystemExit, match=r"^x: error: .*logs") as caught,
+        job("x", tmp_path / "logs" / "x.log"),
+    ):
+        pass
+    assert "\n" not in str(caught.value.code)
+
+
+def test_a_full_disk_ends_in_one_line_though_the_log_is_on_it(tmp_path):
+    code = """
+import sys
+from weightspace.atomic import replacing
+from weightspace.job import job
+with job("x", sys.argv[1] + "/x.log") as progress, replacing(sys.argv[1] + "/a.txt") as path:
+    progress.say("y" * 3000)
+    path.write_text("z" * 5000)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    assert run.returncode == 1
+    first, second = run.stderr.splitlines()
+    assert first == "x: " + "y" * 3000
+    assert second.startswith("x: error: [Errno 27] File too large")
+    assert {p.name for p in tmp_path.iterdir()} == {"x.log"}

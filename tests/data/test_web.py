@@ -1,7 +1,10 @@
 import gzip
 import hashlib
 import io
+import resource
 import socket
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -43,6 +46,46 @@ def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path):
     get(server, part)
     assert part.read_bytes() == CONTENT
     assert server.requests == [("a", None), ("a", "bytes=200000-")]
+
+
+# Downloads in a process of its own, which a limit or a signal can end.
+OWN = """
+import signal, sys
+from pathlib import Path
+from weightspace.data.web import download
+
+def progress(done, total):
+    if done >= int(sys.argv[3]):
+        signal.raise_signal(signal.SIGKILL)
+
+download(sys.argv[1], Path(sys.argv[2]), limit=10**6, timeout=5.0, progress=progress)
+"""
+
+
+def test_a_killed_download_goes_on_where_it_stopped(server, tmp_path):
+    server.files["a"], part = CONTENT, tmp_path / "a.part"
+    command = [sys.executable, "-c", OWN, f"{server.url}/a", str(part), "1"]
+    assert subprocess.run(command).returncode == -9
+    there = part.stat().st_size
+    assert part.read_bytes() == CONTENT[:there]
+    get(server, part)
+    assert part.read_bytes() == CONTENT
+    assert server.requests[-1] == ("a", f"bytes={there}-" if there else None)
+
+
+def test_a_full_disk_is_not_the_fault_of_the_server(server, tmp_path):
+    server.files["a"], part = CONTENT, tmp_path / "a.part"
+    run = subprocess.run(
+        [sys.executable, "-c", OWN, f"{server.url}/a", str(part), str(10**9)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+    )
+    assert f"OSError: [Errno 27] File too large: '{part}'" in run.stderr
+    assert part.read_bytes() == CONTENT[:300_000]
+    get(server, part)
+    assert part.read_bytes() == CONTENT
+    assert server.requests[-1] == ("a", "bytes=300000-")
 
 
 def test_a_server_without_ranges_sends_all_of_it_again(server, tmp_path):

@@ -119,6 +119,24 @@ def test_the_order_is_a_function_of_the_generator(file):
     assert not torch.equal(epochs[0], epochs[1])
 
 
+@pytest.mark.parametrize("memory", [True, False])
+@pytest.mark.parametrize("skip", [1, 7, 8, 40])
+def test_batches_left_out_change_no_other_and_are_not_read(file, monkeypatch, memory, skip):
+    dataset = (load_inr_dataset(file) if memory else streamed(file))["train"]
+    expected = draw(dataset, skip + 5, 24)[skip:]
+    read, original = [], StoredWeights.__getitem__
+    monkeypatch.setattr(
+        StoredWeights, "__getitem__", lambda w, i: read.append(len(i)) or original(w, i)
+    )
+    generator = torch.Generator().manual_seed(0)
+    left = examples(dataset, batch_size=24, generator=generator, skip=skip)
+    for (i, v), (j, w) in zip(expected, islice(left, 5), strict=True):
+        assert torch.equal(i, j)
+        assert equal(v, w)
+    # 12 networks in a window: those of the batches, of the one begun, and of the one ahead.
+    assert sum(read) <= (0 if memory else 5 * 24 + 4 * 12)
+
+
 def test_the_order_does_not_depend_on_how_fast_is_read(file, monkeypatch):
     dataset = streamed(file)["train"]
     quick = draw(dataset, 20, 24)

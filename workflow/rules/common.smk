@@ -1,4 +1,5 @@
 from functools import cache
+from os import W_OK, access
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,6 +15,13 @@ try:
     CONFIG = load_config(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+# Snakemake would end in a traceback where it prepares the first job.
+if Path("results").exists() and not access("results", W_OK):
+    raise WorkflowError(
+        f"{Path('results').resolve()} cannot be written: make it writable (a read-only disk? the "
+        f"folder of somebody else?), or run in a copy; what is there stays as it is"
+    )
 
 DOWNLOADS = "results/downloads"
 RESULTS = f"results/{CONFIG.study}"

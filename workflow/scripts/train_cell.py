@@ -13,6 +13,7 @@ from weightspace.train.cell import train_cell
 from weightspace.train.records import write_records
 from weightspace.train.scheme import needs_pool
 from weightspace.train.selection import needed
+from weightspace.train.unfinished import unfinished_cell
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,26 +24,26 @@ with job(cell["cell"], snakemake.log[0], unit="updates") as progress:
     keep_freed_memory()
     settings = dict(cell["train"])
     device = choose_device(settings.pop("device"))
+    origin = {"versions": versions(), "commit": commit(), "device": device_name(device)}
+    origin["threads"] = snakemake.threads
+    folder, given = Path(snakemake.output["metrics"]).parent, {"inputs": snakemake.input}
+    given |= {"settings": cell, "code": snakemake.params["code"], "origin": origin}
+    unfinished = unfinished_cell(folder / "unfinished", **given)
     memory = allowed_memory(settings.pop("memory_mb"), device)
-    pool = needs_pool(cell["scheme_settings"])
-    keep = partial(needed, views=cell["views"], train_views=cell["train_views"], pool=pool)
+    scheme, chosen = cell["scheme_settings"], {key: cell[key] for key in ("views", "train_views")}
+    keep = partial(needed, **chosen, pool=needs_pool(scheme))
     result = train_cell(
         load_datasets(cell["inputs"], snakemake.input, keep=keep, memory=memory),
         model=cell["model_settings"],
-        scheme=cell["scheme_settings"],
-        **{key: cell[key] for key in ("views", "objects", "train_views")},
+        scheme=scheme,
+        **chosen,
+        objects=cell["objects"],
         **settings,
         device=device,
+        unfinished=unfinished,
         progress=progress,
     )
-    write_records(
-        Path(snakemake.output["metrics"]).parent,
-        result,
-        config=cell,
-        versions=versions(),
-        commit=commit(),
-        device=device_name(device),
-        threads=snakemake.threads,
-    )
+    write_records(folder, result, config=cell, **origin)
+    unfinished.forget()
     for seed, reason in result.failed_seeds.items():
         progress.say(f"seed {seed} has no result: {reason}")

@@ -12,6 +12,7 @@ from weightspace.atomic import replacing
 from weightspace.data.checksums import ChecksumError, DataFile, verify
 from weightspace.data.tarball import Unpack, place
 from weightspace.data.unpack import gunzip
+from weightspace.failures import ADVICE
 
 __all__ = ["DownloadError", "FileAtUrl", "GzipAtUrl", "TarAtUrl", "download"]
 
@@ -179,6 +180,7 @@ def download(
 
     Raises:
         DownloadError: if the server fails or stops early; `part` keeps what has come.
+        OSError: if `part` cannot be written; it keeps what has come.
     """
     start = part.stat().st_size if part.exists() else 0
     try:
@@ -197,6 +199,11 @@ def download(
             part.unlink()
             download(url, part, limit=limit, timeout=timeout, progress=progress)
     except (OSError, http.client.HTTPException) as error:
+        if (
+            isinstance(error, OSError) and error.errno in ADVICE
+        ):  # the disk, not the server: no other helps
+            error.filename = str(part)
+            raise
         raise DownloadError(f"{url}: {getattr(error, 'reason', error)}") from error
     except DownloadError as error:
         raise DownloadError(f"{url}: {error}") from None

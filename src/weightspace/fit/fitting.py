@@ -15,6 +15,7 @@ from weightspace.fit.cpu import fit_cpu, unsupported
 from weightspace.fit.cuda import fit_cuda, unsupported_by_cuda
 from weightspace.fit.quality import mse_of_psnr
 from weightspace.fit.reference import fit_reference, squared_error
+from weightspace.parts import in_parts
 from weightspace.threads import thread_count
 from weightspace.weights import Weights, cat
 
@@ -82,7 +83,7 @@ def fit_sirens(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FitResult:
-    """Fit each network to its signal by Adam on the mean squared error.
+    """Fit each network to its signal by Adam on the mean squared error, `in_parts`.
 
     The networks are independent: each has its own loss and its own running means. With
     m = `points_per_step` of p points, step t = 0, 1, ... sees the m points from
@@ -140,16 +141,19 @@ def fit_sirens(
         target_mse=None if target_psnr is None else mse_of_psnr(target_psnr),
         threads=threads,
     )
-    parts: list[FitResult] = []
-    size = _chunk_size(name, signals.device, threads, points)
-    for start in range(0, len(init), size):
-        part = slice(start, start + size)
+
+    def fit_part(part: slice) -> FitResult:
         here = coords if coords.ndim == 2 else coords[part]
         weights, taken = fit(signals[part], here, init=init[part])
-        mse = _final_errors(weights, signals[part], here, **siren)
-        parts.append(FitResult(weights, mse, taken))
+        return FitResult(weights, _final_errors(weights, signals[part], here, **siren), taken)
+
+    parts: list[FitResult] = []
+    done, size = 0, _chunk_size(name, signals.device, threads, points)
+    for found in in_parts(fit_part, len(init), size):
+        parts.append(found)
+        done += len(found.mse)
         if progress is not None:
-            progress(min(part.stop, len(init)), len(init))
+            progress(done, len(init))
     return FitResult(
         cat([p.weights for p in parts]),
         torch.cat([p.mse for p in parts]),

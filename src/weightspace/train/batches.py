@@ -1,6 +1,7 @@
 """The order in which training visits its examples."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ __all__ = ["batches", "examples"]
 
 
 def examples(
-    dataset: Dataset, *, batch_size: int, generator: torch.Generator
+    dataset: Dataset, *, batch_size: int, generator: torch.Generator, skip: int = 0
 ) -> Iterator[tuple[Tensor, Any]]:
     """Yield the examples of a dataset without end, in the order of `batches`.
 
@@ -24,6 +25,7 @@ def examples(
         dataset: the examples.
         batch_size: how many to yield at a time.
         generator: the source of the order, on the CPU.
+        skip: how many batches to leave out at the start, without reading them.
 
     Yields:
         The indices `(batch_size,)` in the dataset, and the inputs at them.
@@ -32,9 +34,9 @@ def examples(
         StoreError: if the file of the networks is damaged.
     """
     if isinstance(dataset.inputs, StoredWeights):
-        yield from streamed(dataset.inputs, batch_size=batch_size, generator=generator)
+        yield from streamed(dataset.inputs, batch_size=batch_size, generator=generator, skip=skip)
     order = batches(len(dataset), batch_size=batch_size, generator=generator, device=dataset.device)
-    for index in order:
+    for index in islice(order, skip, None):
         yield index, dataset.inputs[index]
 
 

@@ -22,6 +22,7 @@ from weightspace.train.supervised import (
     scores,
     train_together,
 )
+from weightspace.train.unfinished import NOTHING_KEPT, UnfinishedCell
 
 __all__ = ["train_cell"]
 
@@ -46,6 +47,7 @@ def train_cell(
     seeds_together: bool | str = "auto",
     precision: str = "float32",
     device: torch.device | str = "cpu",
+    unfinished: UnfinishedCell = NOTHING_KEPT,
     progress: Callable[[int, int], None] | None = None,
 ) -> CellResult:
     """Train one model per seed, select each on validation, and test each selection once.
@@ -81,6 +83,8 @@ def train_cell(
             their file.
         precision: "float32" or "bfloat16".
         device: where to train.
+        unfinished: what an earlier call that was ended left of the same cell; the trainings go on
+            from there. Seconds are those of all calls.
         progress: called after each update with (done, total) over all seeds.
 
     Raises:
@@ -125,11 +129,13 @@ def train_cell(
         networks = [models.initial(seed).to(device) for seed in group]
         n_parameters = sum(p.numel() for p in networks[0].parameters())
         on_update = _of_all(progress, seeds.index(group[0]) * updates, len(group), len(seeds))
-        generators = [stream(seed, "train") for seed in group]
+        # What may be held decides the order of the batches of networks in their file.
+        here = unfinished.training("seed", *group, *([] if stored is None else [stored.memory]))
+        settings["generators"] = [stream(seed, "train") for seed in group]
         trained = train_together(
-            networks, train, val, generators=generators, progress=on_update, **settings
+            networks, train, val, unfinished=here, progress=on_update, **settings
         )
-        share = (perf_counter() - group_started) / len(group)
+        share = (perf_counter() - group_started + here.earlier) / len(group)
         for seed, network, found in zip(group, networks, trained, strict=True):
             test_started = perf_counter()
             try:
@@ -165,7 +171,7 @@ def train_cell(
         updates=updates,
         batch_size=batch_size,
         streamed_mb=None if stored is None else stored.memory / 1e6,
-        seconds=perf_counter() - started,
+        seconds=perf_counter() - started + unfinished.earlier,
         failed_seeds=failed_seeds,
         runs=runs,
         history=history,

@@ -1,6 +1,7 @@
 """Pre-training an encoder without labels: two networks of one object should look alike to it."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from weightspace.train.draws import global_rng_from, split
 from weightspace.train.nt_xent import nt_xent, pair_accuracy
 from weightspace.train.pairs import PairTable, object_batches
 from weightspace.train.steps import Stepper, check_settings, means_since
+from weightspace.train.unfinished import UnfinishedTraining, captured, put_back
 from weightspace.weights import cat
 
 __all__ = ["pretrain", "projection_head"]
@@ -36,6 +38,7 @@ def pretrain(
     clip_norm: float | None = None,
     evaluate_every: int,
     generator: torch.Generator,
+    unfinished: UnfinishedTraining | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train `encoder` and `projection` in place to tell the pairs of a batch apart.
@@ -62,6 +65,7 @@ def pretrain(
         evaluate_every: updates between rows; the last update always has one.
         generator: the source of all randomness; equal ones give equal pairs, whatever the
             augmentation.
+        unfinished: as of `train_together`.
         progress: called after each update with (done, total).
 
     Returns:
@@ -99,13 +103,22 @@ def pretrain(
         clip_norm=clip_norm,
     )
 
+    unfinished = unfinished or UnfinishedTraining()
+    saved = unfinished.load()
+    done = 0 if saved is None else saved["update"]
+    modules = [encoder.train(), projection.train()]
+    everything = modules, stepper.optimizer, [pair_stream, augment_stream], device
     rows: list[dict[str, Any]] = []
     seen: list[Tensor] = []
     with global_rng_from(layer_stream):
-        encoder.train()
-        projection.train()
-        for update in range(1, updates + 1):
-            one, other = table.draw(next(batches), generator=pair_stream)
+        if saved is not None:
+            put_back(saved, *everything)
+            rows = saved["rows"]
+            if progress is not None:
+                progress(done, updates)
+        order_left = islice(batches, done, updates)
+        for update, objects in enumerate(order_left, start=done + 1):
+            one, other = table.draw(objects, generator=pair_stream)
             w = cat([train.weights[one], train.weights[other]])
             w = standardise(augment(w, generator=augment_stream), statistics)
             z_a, z_b = projection(encoder(w)).split(batch_size)
@@ -117,6 +130,8 @@ def pretrain(
                 found = dict(zip(("loss", "pair_accuracy"), means, strict=True))
                 rows.append({"update": update, "lr": step_lr, **found})
                 seen = []
+                state = {"update": update, "rows": rows, **captured(*everything)}
+                unfinished.save(state, last=update == updates)
             if progress is not None:
                 progress(update, updates)
     calibrate_norms(encoder, train, statistics, batch_size)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +20,7 @@ from weightspace.train.contrastive import pretrain, projection_head
 from weightspace.train.few_labels import Failure, FewLabels, Judgement
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError
+from weightspace.train.unfinished import NOTHING_KEPT, UnfinishedCell
 
 __all__ = ["ContrastiveResult", "train_contrastive_cell"]
 
@@ -61,6 +61,7 @@ def train_contrastive_cell(
     fine_tune: Mapping[str, Any],
     l2: Sequence[float],
     device: torch.device | str = "cpu",
+    unfinished: UnfinishedCell = NOTHING_KEPT,
     progress: Callable[[int, int], None] | None = None,
 ) -> ContrastiveResult:
     """Pre-train one encoder per seed without labels, then judge it with each share of labels.
@@ -97,6 +98,8 @@ def train_contrastive_cell(
             `evaluate_every`.
         l2: the penalties that the linear probe may choose from.
         device: where to train.
+        unfinished: what an earlier call that was ended left of the same cell; the trainings go on
+            from there. Seconds are those of all calls.
         progress: called after each update with (done, total) over all seeds.
 
     Raises:
@@ -125,6 +128,7 @@ def train_contrastive_cell(
         label_fractions=label_fractions,
         fine_tune=fine_tune,
         l2=l2,
+        unfinished=unfinished,
     )
     on_update = _counting(progress, len(seeds) * _updates(task, pretraining, scratch=not pairs))
     judgements: dict[int, list[Judgement]] = {}
@@ -163,7 +167,7 @@ def train_contrastive_cell(
         n_classes=train.n_classes,
         views=views,
         objects=task.n_objects,
-        seconds=perf_counter() - started,
+        seconds=perf_counter() - started + unfinished.earlier,
         failed_seeds=failed_seeds,
         judgements=judgements,
         failures=failures,
@@ -228,6 +232,7 @@ def _pretrain(
         statistics=task.statistics,
         **settings,
         generator=stream(seed, "contrastive", "pretrain"),
+        unfinished=task.unfinished.training("seed", seed, "pretraining"),
         progress=progress,
     )
 
@@ -261,8 +266,14 @@ def _check(
 def _counting(
     progress: Callable[[int, int], None] | None, total: int
 ) -> Callable[[int, int], None] | None:
-    """Report each update of any training as one of all those of the cell."""
+    """Report the updates of one training after the other as those of the cell."""
     if progress is None:
         return None
-    done = count(1)
-    return lambda *_: progress(next(done), total)
+    before = 0
+
+    def report(done: int, updates: int) -> None:
+        nonlocal before
+        progress(before + done, total)
+        before += updates if done == updates else 0
+
+    return report

@@ -21,6 +21,7 @@ from weightspace.train.linear_probe import UnconvergedError
 from weightspace.train.selection import subset
 from weightspace.train.steps import DivergedError, require_finite
 from weightspace.train.supervised import predict, scores, train_supervised
+from weightspace.train.unfinished import NOTHING_KEPT, UnfinishedCell
 
 __all__ = ["FAILURES", "Failure", "FewLabels", "Judgement", "label_count", "lengthened"]
 
@@ -69,6 +70,7 @@ class FewLabels:
         fine_tune: the keyword arguments of `train_supervised` from `updates` to
             `evaluate_every`.
         l2: the penalties that a linear probe may choose from.
+        unfinished: what an ended job left of the trainings.
     """
 
     datasets: Mapping[str, Dataset]
@@ -79,6 +81,7 @@ class FewLabels:
     label_fractions: Sequence[float]
     fine_tune: Mapping[str, Any]
     l2: Sequence[float]
+    unfinished: UnfinishedCell = NOTHING_KEPT
 
     @property
     def n_objects(self) -> int:
@@ -185,6 +188,7 @@ class FewLabels:
         started = perf_counter()
         size, mask = self.labelled(fraction, seed=seed)
         model = self.classifier(copy.deepcopy(encoder), seed=seed)
+        here = self.unfinished.training("seed", seed, protocol, fraction)
         found = train_supervised(
             model,
             self.train[mask],
@@ -195,6 +199,7 @@ class FewLabels:
             **settings,
             calibrate_on=self.calibration(seed=seed),
             generator=stream(seed, "contrastive", "fine_tune"),
+            unfinished=here,
             progress=progress,
         )
         model.load_state_dict(found.best_state)
@@ -202,7 +207,7 @@ class FewLabels:
         run |= {"val_accuracy": found.best_row["val_accuracy"]}
         run |= {"best_update": found.best_row["update"], "l2": None}
         given = self.statistics, settings["batch_size"]
-        return self._tested(run, lambda test: predict(model, test, *given), started)
+        return self._tested(run, lambda test: predict(model, test, *given), started - here.earlier)
 
     def _tested(
         self,

@@ -1,10 +1,16 @@
 """The classification loss with soft targets, which label smoothing and MixUp need."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["one_hot", "soft_cross_entropy"]
+from weightspace.dataset.statistics import Statistics, standardise
+from weightspace.train.stacked import Objective
+
+__all__ = ["classification", "one_hot", "soft_cross_entropy"]
 
 
 def one_hot(
@@ -36,3 +42,16 @@ def soft_cross_entropy(
 ) -> Float[Tensor, ""]:
     """The mean over the batch of -sum_c target_c log softmax(logits)_c, in nats."""
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def classification(statistics: Statistics, device: torch.device, precision: str) -> Objective:
+    """The loss of a model on a batch of raw inputs with soft targets."""
+    half = precision == "bfloat16"
+
+    def objective(model: Callable[[Any], Tensor], x: Any, target: Tensor) -> Tensor:
+        x = standardise(x, statistics)  # before anything is rounded
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = model(x)
+        return soft_cross_entropy(logits.float() if half else logits, target)
+
+    return objective

@@ -64,14 +64,21 @@ class Stacked:
         columns = zip(*inputs, strict=True) if networks else [inputs]
         given = [torch.stack(column) for column in columns], torch.stack(targets)
         if self.recorded is None:
-            record = make_fx(lambda *inputs: self._gradients(*inputs))
-            self.recorded = record(self.parameters, self.buffers, *given)
+            self.recorded = self._record(given)
         with torch.no_grad():
             losses, gradients = self.recorded(self.parameters, self.buffers, *given)
         for p, gradient in zip(self.parameters, gradients, strict=True):
             # The fused AdamW takes numbers in the order of the memory.
             p.grad = None if gradient is None else gradient.contiguous()
         return losses
+
+    def _record(self, given: Sequence[Any]) -> Callable[..., Any]:
+        """The operations of a call; recording them makes them, but leaves no trace."""
+        record = make_fx(lambda *inputs: self._gradients(*inputs))
+        device = self.parameters[0].device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            buffers = {name: x.clone() for name, x in self.buffers.items()}
+            return record(self.parameters, buffers, *given)
 
     def _gradients(
         self, parameters: list[Tensor], buffers: dict[str, Tensor], x: list[Tensor], target: Tensor

@@ -14,7 +14,7 @@ __all__ = ["streamed"]
 
 
 def streamed(
-    networks: StoredWeights, *, batch_size: int, generator: torch.Generator
+    networks: StoredWeights, *, batch_size: int, generator: torch.Generator, skip: int = 0
 ) -> Iterator[tuple[Tensor, Weights]]:
     """Yield batches of networks without end, each network once in every epoch.
 
@@ -30,6 +30,7 @@ def streamed(
         networks: of a file.
         batch_size: how many to yield at a time.
         generator: the source of the order, on the CPU.
+        skip: how many batches to leave out at the start, without reading them.
 
     Yields:
         The indices `(batch_size,)` in `networks`, and these, on their device.
@@ -39,7 +40,7 @@ def streamed(
     """
     parts: list[tuple[Tensor, Weights]] = []
     missing = batch_size
-    for index, window, order in _windows(networks, generator):
+    for index, window, order in _windows(networks, generator, skip * batch_size):
         while len(order):
             chosen, order = order[:missing], order[missing:]
             parts.append((index[chosen], window[chosen]))
@@ -50,9 +51,12 @@ def streamed(
 
 
 def _windows(
-    networks: StoredWeights, generator: torch.Generator
+    networks: StoredWeights, generator: torch.Generator, skip: int
 ) -> Iterator[tuple[Tensor, Weights, Tensor]]:
-    """Yield the indices of a window, its networks and their order, one window ahead."""
+    """Yield the indices of a window, its networks and their order, one window ahead.
+
+    The first `skip` networks are missing in the orders; windows of these alone are not read.
+    """
     device = networks.device
 
     def read(index: Tensor, order: Tensor) -> tuple[Tensor, Weights, Tensor]:
@@ -62,6 +66,9 @@ def _windows(
         coming = None
         for index in _indices(networks, generator):
             order = torch.randperm(len(index), generator=generator)
+            skip, order = max(0, skip - len(order)), order[skip:]
+            if not len(order):
+                continue
             following = pool.submit(read, index, order)
             if coming is not None:
                 yield coming.result()

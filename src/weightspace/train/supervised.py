@@ -12,13 +12,14 @@ from weightspace.augment.compose import Augmentation
 from weightspace.augment.mixup import Mix
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
+from weightspace.parts import in_parts
 from weightspace.train.batches import examples
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
 from weightspace.train.history import History
-from weightspace.train.losses import one_hot, soft_cross_entropy
+from weightspace.train.losses import classification, one_hot
 from weightspace.train.selection import subset
-from weightspace.train.stacked import Objective, Stacked
+from weightspace.train.stacked import Stacked
 from weightspace.train.steps import (
     DivergedError,
     Stepper,
@@ -26,6 +27,7 @@ from weightspace.train.steps import (
     means_since,
     require_finite,
 )
+from weightspace.train.unfinished import UnfinishedTraining, captured, put_back
 
 __all__ = [
     "balanced_accuracy",
@@ -83,6 +85,7 @@ def train_together(
     precision: str = "float32",
     calibrate_on: Dataset | None = None,
     generators: Sequence[torch.Generator],
+    unfinished: UnfinishedTraining | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[History | DivergedError]:
     """Train each of `models` in place: select, augment, mix, standardise, predict, step.
@@ -118,6 +121,8 @@ def train_together(
             each evaluation, on the same device; no label is used. None takes the training
             examples that `History` tells of.
         generators: the source of all randomness of each model.
+        unfinished: where a training that is ended is saved at evaluations, and goes on from when
+            it is called again with equal arguments, to the same result; None saves nothing.
         progress: called after each update with (done, total).
 
     Returns:
@@ -142,14 +147,17 @@ def train_together(
     )
     targets = one_hot(train.labels, train.n_classes, smoothing=label_smoothing)
     device, runs = train.device, []
+    unfinished, report = unfinished or UnfinishedTraining(), progress or (lambda *_: None)
+    saved = unfinished.load()
+    done = 0 if saved is None else saved["update"]
     for model, generator in zip(models, generators, strict=True):
         order, chosen, augmented, mixed, layers = split(
             generator, ("cpu", "cpu", device, device, device)
         )
         seen = subset(train, len(val), generator=chosen)
-        batches = examples(train, batch_size=batch_size, generator=order)
+        batches = examples(train, batch_size=batch_size, generator=order, skip=done)
         runs.append(_Run(model.train(), batches, augmented, mixed, layers, seen))
-    objective = _objective(statistics, device, precision)
+    objective = classification(statistics, device, precision)
     stacked = Stacked(models, objective) if len(models) > 1 else None
     stepper = Stepper(
         list(models[0].parameters()) if stacked is None else stacked.parameters,
@@ -162,8 +170,15 @@ def train_together(
     )
 
     losses: list[Tensor] = []  # since the last evaluation, one per model each
+    drawn_from = [g for run in runs for g in (run.augment_stream, run.mix_stream)]
+    everything = models, stepper.optimizer, drawn_from, device
     with global_rng_from(runs[0].layer_stream):
-        for update in range(1, updates + 1):
+        if saved is not None:
+            put_back(saved, *everything)
+            for run, found in zip(runs, saved["found"], strict=True):
+                run.put_back(found)
+            report(done, updates)
+        for update in range(done + 1, updates + 1):
             drawn = [run.draw(targets, augment, mix) for run in runs]
             if stacked is None:
                 loss = objective(models[0], *drawn[0])[None]
@@ -176,11 +191,13 @@ def train_together(
                 row = {"update": update, "epoch": update * batch_size / len(train), "lr": step_lr}
                 for run, own in zip(runs, torch.stack(losses, dim=1).cpu(), strict=True):
                     run.evaluate(row, own, val, calibrate_on, statistics, batch_size)
-                if all(run.failure for run in runs):
+                over = update == updates or all(run.failure for run in runs)
+                state = {"update": updates if over else update, **captured(*everything)}
+                unfinished.save(state | {"found": [run.found for run in runs]}, last=over)
+                if over and update < updates:
                     break
                 losses = []
-            if progress is not None:
-                progress(update, updates)
+            report(update, updates)
     return [run.failure or run.history for run in runs]
 
 
@@ -196,6 +213,16 @@ class _Run:
     seen: Dataset
     history: History = field(default_factory=History)
     failure: DivergedError | None = None
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """The history and the failure in plain containers."""
+        return {"history": vars(self.history), "failure": self.failure and str(self.failure)}
+
+    def put_back(self, found: Mapping[str, Any]) -> None:
+        """Take up what was `found`."""
+        self.history = History(**found["history"])
+        self.failure = found["failure"] and DivergedError(found["failure"])
 
     def draw(
         self, targets: Tensor, augment: Augmentation | None, mix: Mix | None
@@ -237,30 +264,15 @@ class _Run:
             self.history.add(found, self.model)
 
 
-def _objective(statistics: Statistics, device: torch.device, precision: str) -> Objective:
-    """The loss of a model on a batch of raw inputs with soft targets."""
-    half = precision == "bfloat16"
-
-    def objective(model: Callable[[Any], Tensor], x: Any, target: Tensor) -> Tensor:
-        x = standardise(x, statistics)  # before anything is rounded
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            logits = model(x)
-        return soft_cross_entropy(logits.float() if half else logits, target)
-
-    return objective
-
-
 def predict(
     model: nn.Module, dataset: Dataset, statistics: Statistics, batch_size: int
 ) -> Float[Tensor, "n classes"]:
-    """The logits of `model` in evaluation mode for each example, `batch_size` at a time."""
+    """The logits of `model` in evaluation mode for each example, `in_parts` of `batch_size`."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        logits = [
-            model(standardise(dataset.inputs[start : start + batch_size], statistics))
-            for start in range(0, len(dataset), batch_size)
-        ]
+        given = len(dataset), batch_size
+        logits = [*in_parts(lambda i: model(standardise(dataset.inputs[i], statistics)), *given)]
     model.train(was_training)
     return torch.cat(logits)
 
