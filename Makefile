@@ -54,8 +54,8 @@ format: .venv/installed
 	$(PIP) check
 	touch $@
 
-# Resolve pyproject.toml, write the pins to requirements.lock and envs/, and their licences to docs/.
-# Pins stay where pyproject.toml allows it; UPGRADE=--upgrade takes the newest.
+# Resolve pyproject.toml and write the pins to requirements.lock and envs/. They stay where pyproject.toml
+# allows it; UPGRADE=--upgrade takes the newest. Then: .venv/bin/python envs/write_licences.py
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
