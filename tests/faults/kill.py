@@ -242,7 +242,7 @@ def harm(tree, stage, moments, seed=0):
     """Kill a stage at random moments."""
     draw, found = random.Random(f"{seed} {stage}"), Found()
     while found.moments < moments:
-        one = found.moments % 2 == 1
+        one = (found.moments + seed) % 2 == 1
         strike(tree, stage, draw.uniform(*tree.life[stage]), found, one=one)
     tree.back(f"after {stage}")
     return found

@@ -1,7 +1,7 @@
 """A small sample of `kill.py`, and that it would see what it looks for."""
 
 import pytest
-from kill import STAGES, Found, Tree, changed, harm, results, same, strike
+from kill import STAGES, STUDY, Found, Tree, changed, harm, results, same, strike
 
 OBJECTS = "results/killed/objects/fashion_mnist.npz"
 
@@ -10,15 +10,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    tree = Tree(tmp_path_factory.mktemp("killed"))
+    schemes = [{"models": ["dws"], "schemes": ["none"]}]
+    experiments = {**STUDY["experiments"], "schemes": schemes}
+    study = {**STUDY, "fit": {**STUDY["fit"], "shard_size": 40}, "experiments": experiments}
+    tree = Tree(tmp_path_factory.mktemp("killed"), study)
     tree.finish(OBJECTS)
     return tree
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_killed_stage_ends_like_an_undisturbed_one(tree, stage):
+@pytest.mark.parametrize(("number", "stage"), enumerate(STAGES))
+def test_a_killed_stage_ends_like_an_undisturbed_one(tree, number, stage):
     tree.learn(stage)
-    found = harm(tree, stage, 2 if stage == "training" else 1)
+    found = harm(tree, stage, 1, seed=number)
     assert not found.problems
     assert found.half == found.wrong == found.left == 0
     assert found.redone <= 4 * tree.cores  # the files of jobs that had just ended
@@ -35,14 +38,13 @@ def test_a_cut_file_is_not_the_same(tree, tmp_path):
     assert changed(part.stat(), path.stat())
 
 
-def test_a_lost_and_a_strange_file_are_seen(tree, monkeypatch):
-    # What an undisturbed run is said to leave, but for one file; and one that it never leaves.
-    after = tree.root / "after fit/results/killed/fits/fashion_mnist"
-    shard, found = after / "shard_0.h5", Found()
-    content = shard.read_bytes()
-    shard.rename(shard.with_name("shard_x.h5"))
-    shard.with_name("shard_1.h5").write_bytes(content)
-    strike(tree, "fit", 0.0, found, one=False)
-    names = sorted(problem.rsplit("_", 1)[1] for problem in found.problems)
-    assert names == ["0.h5", "1.h5", "x.h5"]
+def test_a_lost_and_a_strange_file_are_seen(tree):
+    # What an undisturbed run is said to leave: one file under another name, one of other content.
+    after, found = tree.root / "after assembly/results/killed/datasets", Found()
+    quality = after / "fashion_mnist.fit_quality.json"
+    (after / "fashion_mnist.h5").write_bytes(quality.read_bytes())
+    quality.rename(after / "other.json")
+    strike(tree, "assembly", 0.0, found, one=False)
+    names = sorted(problem.rsplit("/", 1)[1] for problem in found.problems)
+    assert names == ["fashion_mnist.fit_quality.json", "fashion_mnist.h5", "other.json"]
     assert found.wrong == 3
