@@ -119,6 +119,12 @@ def link():
     return modelnet((info, "/etc/passwd"))
 
 
+@kind("archive: a file without a name")
+def nameless():
+    old, new = b"ModelNet10/bed/train", b"\0odelNet10/bed/train"
+    return modelnet(lambda content: content.replace(old, new))
+
+
 @kind("archive: a bomb")
 def bomb():
     def inflate(content):

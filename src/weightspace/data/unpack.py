@@ -12,8 +12,9 @@ __all__ = ["DAMAGE", "UnpackError", "gunzip", "pieces", "tar_members"]
 
 _CHUNK = 1 << 20
 
-DAMAGE = (EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zlib.error)
-"""What Python raises where a compressed file or a tar file is damaged."""
+DAMAGE = (EOFError, MemoryError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zlib.error)
+"""What Python raises where a compressed file or a tar file is damaged; one packed with xz may ask
+for any amount of memory."""
 
 
 class UnpackError(ValueError):
@@ -77,7 +78,8 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, Buffe
                     yield name, _content(archive, member)
                     found.add(name)
     except DAMAGE as error:
-        reason = str(error).partition(":\n")[0]  # without what each compression says of it
+        # Without what each compression says of it.
+        reason = str(error).partition(":\n")[0] or type(error).__name__
         raise UnpackError(f"the tar archive is damaged or truncated: {reason}") from error
     if lacking := sorted(set(names) - found):
         raise UnpackError(f"the tar archive lacks {', '.join(lacking)}")

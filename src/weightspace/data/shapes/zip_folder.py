@@ -64,6 +64,8 @@ class ZipFolder:
 def _fault(info: ZipInfo) -> str | None:
     """What makes a file in an archive unfit to be read."""
     name = info.orig_filename
+    if not info.filename:  # of which Python cannot say whether it is a folder
+        return "has no name"
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
         return "has an absolute path"
     if ".." in PureWindowsPath(name).parts:  # which takes both slashes
