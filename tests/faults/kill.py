@@ -74,8 +74,8 @@ class Found:
 class Tree:
     """A copy of the sources with its results, as they are before and after each stage."""
 
-    def __init__(self, root, study=STUDY, cores=2):
-        self.root, self.path, self.cores = root, root / "tree", cores
+    def __init__(self, root, study=STUDY, stages=STAGES, cores=2):
+        self.root, self.path, self.stages, self.cores = root, root / "tree", stages, cores
         self.path.mkdir(parents=True)
         copy_sources(self.path)
         shutil.rmtree(self.path / "src")  # one link to it all, for what Numba has compiled there
@@ -117,7 +117,7 @@ class Tree:
     def learn(self, stage):
         """Run a stage undisturbed; keep what was before and after it, and how long it lived."""
         self.keep(f"before {stage}")
-        started, process = time.monotonic(), self.start(*STAGES[stage])
+        started, process = time.monotonic(), self.start(*self.stages[stage])
         while process.poll() is None and not self.jobs(process):
             time.sleep(0.005)
         begun = time.monotonic() - started
@@ -194,7 +194,7 @@ def strike(tree, stage, moment, found, *, one):
     """Kill a stage at a moment, in seconds, and see what a second run makes of it."""
     tree.back(f"before {stage}")
     expected, old = results(tree.root / f"after {stage}"), results(tree.path)
-    started, process = time.monotonic(), tree.start(*STAGES[stage])
+    started, process = time.monotonic(), tree.start(*tree.stages[stage])
     while process.poll() is None and time.monotonic() < started + moment:
         time.sleep(0.005)
     if process.poll() is not None:  # too late: it is faster than it was when it was learnt
@@ -207,11 +207,11 @@ def strike(tree, stage, moment, found, *, one):
     there = results(tree.path)
     half = [name for name, path in there.items() if not same(path, expected[name])]
     stats = {name: path.stat() for name, path in there.items() if name not in old}
-    code, said = tree.run(*STAGES[stage])
+    code, said = tree.run(*tree.stages[stage])
     if "--unlock" in said:
         found.unlocked += 1
         tree.finish("--unlock")
-        code, said = tree.run(*STAGES[stage])
+        code, said = tree.run(*tree.stages[stage])
 
     after, problems = results(tree.path), len(found.problems)
     wrong = [n for n, p in expected.items() if n not in after or not same(p, after[n])]

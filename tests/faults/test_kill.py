@@ -11,14 +11,15 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     schemes = [{"models": ["dws"], "schemes": ["none"]}]
-    experiments = {**STUDY["experiments"], "schemes": schemes}
+    experiments = {**STUDY["experiments"], "schemes": schemes, "contrastive": []}
     study = {**STUDY, "fit": {**STUDY["fit"], "shard_size": 40}, "experiments": experiments}
-    tree = Tree(tmp_path_factory.mktemp("killed"), study)
+    stages = {**STAGES, "training": ["train"], "aggregation": ["schemes"]}
+    tree = Tree(tmp_path_factory.mktemp("killed"), study, stages)
     tree.finish(OBJECTS)
     return tree
 
 
-@pytest.mark.parametrize(("number", "stage"), enumerate(STAGES))
+@pytest.mark.parametrize(("number", "stage"), list(enumerate(STAGES)))
 def test_a_killed_stage_ends_like_an_undisturbed_one(tree, number, stage):
     tree.learn(stage)
     found = harm(tree, stage, 1, seed=number)
