@@ -183,7 +183,7 @@ def test_a_setting_of_training_re_runs_training(finished, edit):
     found = would_run(finished)
     assert found["train_cell"] == len(CELLS)
     assert "fit_shard" not in found
-    dry = snakemake(finished, "--dry-run", "--quiet").stderr
+    dry = (run := snakemake(finished, "--dry-run", "--quiet")).stdout + run.stderr
     reused = re.search(r"^Study smoke: .* jobs to run, (\d+) to reuse$", dry, re.M)
     assert int(reused[1]) >= 4  # pictures, fits, dataset
     assert re.search(r"^About .* cores \(from earlier runs of this study\)$", dry, re.M)

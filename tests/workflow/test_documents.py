@@ -36,6 +36,7 @@ class Document:
 
     def __init__(self, name, tree):
         self.tree, self.said = tree, ""
+        self.target = ["schemes"] if name == "extending" else []  # without the rest of the report
         text = (ROOT / f"docs/{name}.md").read_text()
         self.blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
         (tree / "small.yaml").write_text(SMALL + STUDY[name])
@@ -82,6 +83,7 @@ class Document:
                 command = [sys.executable, "-m", "snakemake", *words[1:], "--cores", "2"]
                 place = command.index("--configfile") + 2
                 command.insert(place, "small.yaml")
+                command += self.target
             self.said += self.do(command)
 
 
