@@ -146,7 +146,7 @@ def test_gallery_of_shapes(fitted, tmp_path):
     _, objects_path, inrs, _ = fitted
     header = Header(**{**vars(inrs.header), "coords": {"shape": [4, 4, 3]}})
     write_inrs(tmp_path / "shapes.h5", InrSet(header, inrs.weights, inrs.columns))
-    with pytest.raises(ReportError, match="the gallery draws images"):
+    with pytest.raises(ReportError, match="a picture needs a shape of two axes"):
         gallery_figure(tmp_path / "shapes.h5", objects_path)
 
 
