@@ -232,8 +232,8 @@ def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
 def test_an_experiment_that_the_study_lacks_is_named(finished, edit):
     edit(
         "workflow/configs/smoke.yaml",
-        "  equivalence:\n    -",
-        "  equivalence: []\n  alignment:\n    -",
+        "    - {models: [dws], schemes: [none, mixup_aligned_signed, mixup_leaky],",
+        "    []  #",
     )
     run = snakemake(finished, "equivalence", check=False)
     assert run.returncode != 0
