@@ -241,7 +241,7 @@ def objects_file():
         input={"objects": "objects.npz"},
         output=["shard.h5"],
         params={"fits": fits},
-        wildcards={"shard": "0"},
+        wildcards={"dataset": "own", "shard": "0"},
     )
 
 

@@ -53,9 +53,17 @@ def command(*arguments):
     return lambda: sys.exit(main([str(x) for x in arguments]))
 
 
+class Files(dict):
+    """The files of a job: by their names, and one after the other."""
+
+    def __iter__(self):
+        return iter(self.values())
+
+
 def script(name, *, output, params=None, **snakemake):
     """A job, as Snakemake runs it; its outputs are files of the working directory."""
-    given = {"input": [], "wildcards": {}, "threads": 1, "params": params or {}, **snakemake}
+    given = {"input": [], "wildcards": {"dataset": "own"}, "threads": 1, **snakemake}
+    given["params"] = {"code": "a digest", **(params or {})}
     job = SimpleNamespace(**given, output=output, log=[LOG])
     path = ROOT / "workflow" / "scripts" / f"{name}.py"
     return lambda: runpy.run_path(str(path), init_globals={"snakemake": job})
@@ -105,7 +113,6 @@ def pictures(source="folder", *, train=2, val=2, test=2):
             "choice": dataset.model_dump(exclude={"fit", "points", "path"}),
             "directory": "images",
         },
-        wildcards={"dataset": "own"},
     )
 
 
@@ -116,7 +123,6 @@ def shapes(source="mesh_folder", *, train=2, val=2, test=2):
         "shape_objects",
         output=["objects.npz"],
         params={"choice": {**choice, "seed": 0, "balance": "equal"}, "directory": "meshes"},
-        wildcards={"dataset": "own"},
     )
 
 
@@ -131,7 +137,7 @@ def training(path, *, views=1):
     (cell,) = (study := load_config(raw)).all_cells
     return script(
         "train_cell",
-        input={"inrs": path},
+        input=Files(inrs=path),
         output={"metrics": "run/metrics.json"},
         params={"cell": study.resolve(cell)},
     )

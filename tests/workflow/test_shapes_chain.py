@@ -105,7 +105,7 @@ def test_every_result_is_there(finished):
         assert (results / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (results / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     html = (results / "report.html").read_text()
-    assert all(f"{name}.png" in html for name in FIGURES)
+    assert all(f'alt="{name}"' in html for name in FIGURES)
 
 
 def test_a_bad_mesh_is_skipped_with_its_reason_and_the_others_are_used(finished):
