@@ -1,5 +1,5 @@
 # The index of the workflow. Stages: snakemake fit | dataset | train | report
-# Experiments: overfitting | views | schemes | equivalence | alignment | strength | contrastive
+# Experiments: overfitting | views | schemes | equivalence | alignment | strength | contrastive | gap
 import sys
 from os import environ, pathsep
 from pathlib import Path
