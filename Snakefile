@@ -51,8 +51,8 @@ include: "workflow/rules/announce.smk"
 rule all:
     default_target: True
     input:
-        # All stages, not only the last: what was deleted in between is made again.
-        rules.fit.input,
+        # All stages, not only the last: what was deleted in between is made again, but for the
+        # shards, which may go when the dataset is there.
         rules.dataset.input,
         rules.train.input,
         rules.report.input,

@@ -59,9 +59,9 @@ def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSe
     """
     with _opened(path) as file:
         arrays = _Arrays(file)
-        header, columns = arrays.header, arrays.group("columns", COLUMNS)
-        arrays.check_networks(n := len(columns["object_id"]))
-        index = None if rows is None else _index(rows, n)
+        header = arrays.header
+        columns, failures = arrays.columns()
+        index = None if rows is None else _index(rows, len(columns["object_id"]))
         weights, biases = (
             tuple(
                 torch.from_numpy(arrays.read(f"{group}/{l}", index))
@@ -69,10 +69,7 @@ def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSe
             )
             for group in ("weights", "biases")
         )
-        failures = arrays.group("failures", COLUMNS)
-        statistics = {
-            split: arrays.group(f"statistics/{split}", STATISTICS) for split in _splits(file)
-        }
+        statistics = {s: arrays.group(f"statistics/{s}", STATISTICS) for s in _splits(file)}
     if index is not None:
         columns = {name: x[index] for name, x in columns.items()}
     try:
@@ -90,15 +87,10 @@ def read_entries(path: Path | str) -> InrEntries:
     with _opened(path) as file:
         arrays = _Arrays(file)
         header = arrays.header
-        columns, failures = (arrays.group(name, COLUMNS) for name in ("columns", "failures"))
-        arrays.check_networks(n := len(columns["object_id"]))
+        columns, failures = arrays.columns()
         networks = {name: arrays.datasets[name] for name in layout.network_arrays(header)}
         heights = [x.chunks[0] for x in networks.values() if x.chunks]
         chunks = {name: c for name, x in networks.items() if (c := find_chunks(x))}
-    try:
-        check_columns(columns, failures, header.classes, n)
-    except ValueError as error:
-        raise broken(path, error) from error
     return InrEntries(header, columns, failures, chunks, min(heights, default=1))
 
 
@@ -158,7 +150,7 @@ def read_columns(path: Path | str) -> dict[str, np.ndarray]:
         StoreError: as `read_inrs`.
     """
     with _opened(path) as file:
-        return _Arrays(file).group("columns", COLUMNS)
+        return _Arrays(file).columns()[0]
 
 
 @contextmanager
@@ -204,19 +196,26 @@ class _Arrays:
             raise StoreError(_damaged(file.filename, "the digest of the file does not match"))
         self.header = layout.header(attributes)
 
-    def check_networks(self, n: int) -> None:
-        """Refuse weights and biases that are not those of `n` networks."""
-        for name, shape in layout.network_arrays(self.header).items():
-            x, wanted = self.datasets[name], (n, *shape)
-            if (x.dtype, x.shape) != (np.dtype("<f4"), wanted):
-                found = f"{x.dtype} {x.shape}"
-                raise broken(self._path, f"{name} is {found}; it must be float32 {wanted}")
-            if n and not x.fletcher32:  # a part of it could be read with no check at all
-                raise broken(self._path, f"{name} has no Fletcher-32 checksums")
-
     def group(self, group: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """The small arrays of a group."""
         return {name: layout.decode_text(self.read(f"{group}/{name}")) for name in names}
+
+    def columns(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The checked columns and failures, if there are weights and biases for all of them."""
+        columns, failures = (self.group(name, COLUMNS) for name in ("columns", "failures"))
+        n = len(columns["object_id"])
+        for name, shape in layout.network_arrays(self.header).items():
+            x, wanted = self.datasets[name], (n, *shape)
+            if (x.dtype, x.shape) != (np.dtype("<f4"), wanted):
+                reason = f"{name} is {x.dtype} {x.shape}; it must be float32 {wanted}"
+                raise broken(self._path, reason)
+            if n and not x.fletcher32:  # a part of it could be read with no check at all
+                raise broken(self._path, f"{name} has no Fletcher-32 checksums")
+        try:
+            check_columns(columns, failures, self.header.classes, n)
+        except ValueError as error:
+            raise broken(self._path, error) from error
+        return columns, failures
 
     def read(self, name: str, index: np.ndarray | None = None) -> np.ndarray:
         """Read a whole array and check its digest, or read some rows chunk by chunk."""

@@ -121,6 +121,11 @@ def view_twice():
     return rewritten(lambda inrs: inrs.columns["view"].fill(0))
 
 
+@kind("networks: a label of no class")
+def no_class():
+    return rewritten(lambda inrs: inrs.columns["label"].fill(7), to="info")
+
+
 def imported(splits=("train", "train", "train", "val", "test"), labels=(0, 1, 0, 1, 0)):
     """The golden networks as objects of these splits and labels."""
     inrs = read_inrs(GOLDEN)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "weightspace"
 FILES = sorted(PACKAGE.rglob("*.py"))
-FLOW = ("data", "fit", "dataset", "augment", "models", "train", "report")
+FLOW = ("data", "fit", "dataset", "augment", "models", "train", "announce", "report")
 CORE = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"} | {"config"}
 
 

@@ -68,7 +68,8 @@ def study(make_files, tmp_path):
         parts.append(tmp_path / "tables/fit_quality.fashion_mnist.csv")
         save_csv(pd.DataFrame(fits), parts[-1])
         (tmp_path / "times/train_cell").mkdir(parents=True)
-        for cell, seconds in (("a", 50), ("b", 75)):
+        cells = zip([*[*load_config(RAW).all_cells][:2], "gone"], (50, 75, 1000), strict=True)
+        for cell, seconds in cells:
             text = f"s\tmax_rss\n{seconds}\t{500 + seconds}\n"
             (tmp_path / f"times/train_cell/{cell}.tsv").write_text(text)
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(RAW))

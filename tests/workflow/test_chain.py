@@ -152,6 +152,27 @@ def test_a_second_run_runs_nothing(finished):
     assert "Nothing to be done" in (run := snakemake(finished)).stdout + run.stderr
 
 
+def test_shards_may_go_when_the_dataset_is_there(finished):
+    fits, aside = finished / "results/smoke/fits", finished / "aside"
+    fits.rename(aside)
+    assert would_run(finished) == {}
+    aside.rename(fits)
+
+
+def test_what_was_deleted_in_between_is_made_again(finished):
+    for gone in ("datasets/fashion_mnist.h5", "runs/fashion_mnist-dws-none-1views/metrics.json"):
+        path = finished / "results/smoke" / gone
+        path.rename(finished / "aside")
+        assert would_run(finished).keys() & {"assemble", "train_cell"}
+        (finished / "aside").rename(path)
+
+
+def test_a_dry_run_for_a_cluster_counts_jobs_and_not_cores(finished, edit):
+    edit("workflow/configs/smoke.yaml", "updates: 20", "updates: 21")
+    run = snakemake(finished, "--dry-run", "--quiet", "--jobs", "3")
+    assert re.search(r"^About .* on 3 jobs at a time", run.stdout + run.stderr, re.M)
+
+
 def test_comments_formatting_and_touched_scripts_re_run_nothing(finished, edit):
     edit("src/weightspace/models/dws.py", '"""', '"""Reworded. ')
     edit("src/weightspace/fit/fitting.py", "\n\n\n", "\n\n\n# A comment.\n")

@@ -2,6 +2,7 @@
 # end what it did and where to look. The jobs it starts as other processes say nothing of it.
 import logging
 from collections import defaultdict
+from functools import cache
 from time import monotonic
 
 import yaml
@@ -9,11 +10,17 @@ from snakemake.common import NOTHING_TO_BE_DONE_MSG
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from weightspace.run_estimate import Group, estimate
-from weightspace.run_times import read_times
-from weightspace.run_words import Failure, plan_text, summary_text, where_to_look
+from weightspace.announce.estimate import Group, estimate
+from weightspace.announce.times import read_times
+from weightspace.announce.words import Failure, plan_text, summary_text, where_to_look
 
 BEGUN = monotonic()
+
+
+def single(jobs):
+    """The jobs themselves, where the executor runs some of them as a group."""
+    for job in jobs:
+        yield from job.jobs if job.is_group() else [job]
 
 
 def jobs_to_run():
@@ -29,7 +36,7 @@ def jobs_to_run():
         else:
             kept += 1
     groups = [
-        Group(rule, name, len(jobs), jobs[0].threads)
+        Group(rule, name, len(jobs), jobs[0].threads, jobs[0].resources.get("gpu", 0))
         for (rule, name), jobs in alike.items()
     ]
     return groups, kept
@@ -38,28 +45,44 @@ def jobs_to_run():
 def settings_before():
     """The config of the last run of the study; None if there was none, or one of another kind."""
     try:
-        with open(f"{RESULTS}/config.yaml", encoding="utf-8") as file:
-            return load_config(yaml.safe_load(file))
+        return load_config(yaml.safe_load(Path(RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError):
         return None
 
 
+def at_once():
+    """How many cores there are, or how many jobs run at a time on machines of their own."""
+    cores, jobs = workflow._cores, workflow.nodes
+    if workflow.dryrun:  # Snakemake gives it one core, and the number of --jobs
+        return (jobs, True) if jobs else (cores, False)
+    return (cores, False) if cores and workflow.local_exec else (jobs or cores, True)
+
+
+@cache  # a dry run says it beside both of Snakemake's tables
 def plan():
     """What is to be done, and about how long it takes."""
     groups, kept = jobs_to_run()
-    cores, jobs = workflow._cores, workflow.nodes
-    local = cores is not None and workflow.local_exec
-    at_once = cores if local else min(jobs or cores or 1, sum(g.jobs for g in groups))
+    places, own_machines = at_once()
+    if own_machines:
+        places = min(places or 1, sum(group.jobs for group in groups))
+    gpus, before = workflow.global_resources.get("gpu"), settings_before()
     guess = estimate(
         CONFIG,
         groups,
-        cores=max(1, at_once),
-        own_machines=not local,
-        times=read_times(f"{RESULTS}/benchmarks"),
-        before=settings_before(),
+        cores=max(1, places),
+        gpus=gpus.value if gpus else None,
+        own_machines=own_machines,
+        times=(
+            read_times(
+                f"{RESULTS}/benchmarks", since=Path(RECORD).stat().st_mtime, shards=20
+            )
+            if before
+            else ()
+        ),
+        before=before,
     )
-    words = f"{at_once} {'core' if local else 'job'}{'' if at_once == 1 else 's'}"
-    words += "" if local else " at a time"
+    words = f"{places} {'job' if own_machines else 'core'}{'' if places == 1 else 's'}"
+    words += " at a time" if own_machines else ""
     return plan_text(CONFIG.study, groups, kept, guess, at_once=words)
 
 
@@ -69,7 +92,7 @@ def summary():
     finished = sum(bool(job.output) for job in workflow.dag.finished_jobs)
     failures = [
         Failure(str(job), ", ".join(map(str, job.log)) or "the messages above")
-        for job in workflow.scheduler.failed
+        for job in single(workflow.scheduler.failed)
     ]
     return summary_text(
         CONFIG.study,
@@ -81,26 +104,38 @@ def summary():
     )
 
 
+def tell(*words):
+    """Say what some functions return; what only tells must not end the run."""
+    if workflow.touch:  # nothing runs
+        return
+    try:
+        for text in words:
+            logger.info(text())
+    except Exception as error:
+        logger.warning(f"no words on this run: {type(error).__name__}: {error}")
+
+
+def results_to_see():
+    """Where to look."""
+    return where_to_look(RESULTS, CONFIG.configured)
+
+
 class Announcing(logging.Handler):
     """Says the plan beside Snakemake's table of jobs, also in a dry run, which calls no hook."""
 
     def emit(self, record):
-        try:
-            if getattr(record, "event", None) == LogEvent.RUN_INFO:
-                logger.info(plan())
-            elif record.msg == NOTHING_TO_BE_DONE_MSG:
-                logger.info(where_to_look(RESULTS, CONFIGURED))
-        except Exception:  # the habit of handlers: what only tells must not end the run
-            self.handleError(record)
+        if getattr(record, "event", None) == LogEvent.RUN_INFO:
+            tell(plan)
+        elif record.msg == NOTHING_TO_BE_DONE_MSG:
+            tell(results_to_see)
 
 
 logger.addHandler(Announcing())
 
 
 onsuccess:
-    logger.info(summary())
-    logger.info(where_to_look(RESULTS, CONFIGURED))
+    tell(summary, results_to_see)
 
 
 onerror:
-    logger.info(summary())
+    tell(summary)

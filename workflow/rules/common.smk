@@ -4,8 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from weightspace.config.cells import EXPERIMENTS
-from weightspace.config.data import SHAPES, download_name
+from weightspace.config.data import download_name
 from weightspace.config.study import ConfigError, load_config
 from weightspace.data.folder_listing import PICTURES, folder_state
 from weightspace.data.shapes.mesh_folder import MESHES
@@ -16,24 +15,28 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-# Snakemake would end in a traceback where it prepares the first job.
-if Path("results").exists() and not access("results", W_OK):
-    raise WorkflowError(
-        f"{Path('results').resolve()} cannot be written: make it writable (a read-only disk? the "
-        f"folder of somebody else?), or run in a copy; what is there stays as it is"
-    )
-
 DOWNLOADS = "results/downloads"
 RESULTS = f"results/{CONFIG.study}"
+RECORD = f"{RESULTS}/config.yaml"  # of the config, as the study was last run
 TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
 CELLS = CONFIG.all_cells
 CONTRASTIVE = CONFIG.contrastive_cells
-CONFIGURED = [name for name in EXPERIMENTS if getattr(CONFIG.experiments, name)]
 DATASETS = CONFIG.used_datasets()
 FITTED = CONFIG.fitted_datasets()
-SHAPED = [name for name in DATASETS if CONFIG.datasets[name].source in SHAPES]
+SHAPED = [name for name in DATASETS if CONFIG.datasets[name].is_shape]
 PICTURED = [name for name in DATASETS if name not in SHAPED]
+
+
+onstart:
+    # Snakemake would end in a traceback where it prepares the first job.
+    for folder in (RESULTS, "results"):
+        if Path(folder).exists() and not access(folder, W_OK):
+            raise WorkflowError(
+                f"{Path(folder).resolve()} cannot be written: make it writable (a read-only "
+                f"disk? the folder of somebody else?), or run in a copy; what is there stays as "
+                f"it is"
+            )
 
 
 def one_of(names):
@@ -159,11 +162,12 @@ def files_of(experiment, kind):
 
 
 def results_of(experiment):
-    """The figure and the table of an experiment."""
-    if experiment not in CONFIGURED:
+    """The figures and the table of an experiment, and the record of the config."""
+    if experiment not in CONFIG.configured:
         raise WorkflowError(
             f"the study {CONFIG.study!r} has no experiment {experiment!r}, but "
-            f"{', '.join(CONFIGURED)}; list its cells under experiments.{experiment}, or "
+            f"{', '.join(CONFIG.configured)}; list its cells under experiments.{experiment}, or "
             f"take a config that does: --configfile workflow/configs/images.yaml"
         )
-    return list(getattr(rules, f"{experiment}_results").output)
+    results = getattr(rules, f"{experiment}_results").output
+    return [*results, RECORD]

@@ -31,3 +31,4 @@ rule assemble:
 rule dataset:
     input:
         [inrs_of(dataset) for dataset in FITTED],
+        RECORD,

@@ -32,3 +32,4 @@ rule fit_shard:
 rule fit:
     input:
         [shards_of(dataset) for dataset in FITTED],
+        RECORD,

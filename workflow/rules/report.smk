@@ -156,14 +156,16 @@ rule shape_quality:
         "../scripts/shape_quality.py"
 
 
-# The whole config as it was run, with the defaults filled in.
+# The whole config as it is run, with the defaults filled in. It comes before all other jobs of a
+# run: what is older did not run with it.
 rule config_record:
     output:
-        f"{RESULTS}/config.yaml",
+        RECORD,
     log:
         f"{RESULTS}/logs/config_record.log",
     benchmark:
         f"{RESULTS}/benchmarks/config_record.tsv"
+    priority: 1
     localrule: True
     conda:
         "../../envs/weightspace.yaml"
@@ -180,7 +182,7 @@ rule config_record:
 
 rule html_report:
     input:
-        config=rules.config_record.output[0],
+        config=RECORD,
         parts=[
             rules.runs_table.output if CELLS else [],
             [
@@ -199,7 +201,7 @@ rule html_report:
                 if d in SHAPED
                 for i in range(4)
             ],
-            [results_of(experiment) for experiment in CONFIGURED],
+            [results_of(experiment) for experiment in CONFIG.configured],
         ],
         metrics=expand(rules.train_cell.output.metrics, cell=CELLS),
         contrastive=expand(rules.contrastive_cell.output.metrics, cell=CONTRASTIVE),

@@ -38,3 +38,4 @@ rule train_cell:
 rule train:
     input:
         expand(rules.train_cell.output, cell=CELLS),
+        RECORD,

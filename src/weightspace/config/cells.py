@@ -1,6 +1,6 @@
 """The sections of the experiments: which cells each of them compares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -17,6 +17,7 @@ __all__ = [
     "ExperimentsConfig",
     "Sweep",
     "expand",
+    "main_experiment",
     "sweep_schemes",
 ]
 
@@ -91,6 +92,13 @@ class ExperimentsConfig(Strict):
 
 EXPERIMENTS = tuple(ExperimentsConfig.model_fields)
 SUPERVISED = tuple(name for name in EXPERIMENTS if name != "contrastive")
+# In the order in which one of them is the main one of a study.
+_MAIN = ("schemes", "equivalence", "views", "gap", "overfitting", "alignment", "strength")
+
+
+def main_experiment(configured: Sequence[str]) -> str:
+    """The experiment that a study is about first of all."""
+    return next((name for name in _MAIN if name in configured), configured[0])
 
 
 def sweep_schemes(sweeps: Sweeps) -> dict[str, Sweep]:

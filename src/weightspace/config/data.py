@@ -164,6 +164,11 @@ class DatasetConfig(Strict):
                 raise ValueError(f"{key}: this key is missing")
         return self
 
+    @property
+    def is_shape(self) -> bool:
+        """Whether its objects are shapes rather than pictures."""
+        return self.source in SHAPES
+
     def n_objects(self) -> dict[str, int]:
         """The number of objects of each split; none are known of imported networks."""
         return {"train": self.train or 0, "val": self.val or 0, "test": self.test or 0}
@@ -180,7 +185,7 @@ class DatasetConfig(Strict):
         """Refuse to choose more objects of an official split than it has."""
         sizes, k = CLASS_SIZES[self.source][official], len(CLASS_SIZES[self.source][official])
         wish = " + ".join(f"{name} {n}" for name, n in asked.items())
-        what = f"{official} {'shapes' if self.source in SHAPES else 'pictures'}"
+        what = f"{official} {'shapes' if self.is_shape else 'pictures'}"
         smallest_first = sorted(range(k), key=sizes.__getitem__)
         for c in smallest_first if self.balance == "equal" else ():
             shares = [n // k + (c < n % k) for n in asked.values()]

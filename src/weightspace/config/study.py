@@ -23,7 +23,7 @@ from weightspace.config.cells import (
 )
 from weightspace.config.checks import RAW_INPUTS, check_block, derived_scheme, merged_fit
 from weightspace.config.contrastive import ContrastiveCell, ContrastiveConfig
-from weightspace.config.data import SHAPES, DatasetConfig, PointsConfig
+from weightspace.config.data import DatasetConfig, PointsConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.messages import describe
 from weightspace.config.models import ModelConfig
@@ -128,6 +128,11 @@ class Config(Strict):
         blocks = self.experiments.contrastive
         return {c.name: c for block in blocks for c in block.cells(list(self.datasets))}
 
+    @property
+    def configured(self) -> list[str]:
+        """The experiments that the study has."""
+        return [name for name in EXPERIMENTS if getattr(self.experiments, name)]
+
     @cached_property
     def sweeps(self) -> dict[str, Sweep]:
         """The schemes that are derived from sweeps, by name."""
@@ -177,7 +182,7 @@ class Config(Strict):
 
     def signal_of(self, dataset: str) -> dict[str, Any] | None:
         """Return what the networks of shapes are to show at these points; None of pictures."""
-        if self.datasets[dataset].source not in SHAPES:
+        if not self.datasets[dataset].is_shape:
             return None
         return self._points_of(dataset).model_dump(exclude={"queries", "surface"})
 
@@ -282,6 +287,8 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: listing every problem with its key and the nearest valid choice.
     """
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"the config cannot be run: it must have sections; it is {raw!r:.40}")
     try:
         return Config.model_validate(dict(raw))
     except ValidationError as error:

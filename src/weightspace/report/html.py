@@ -13,8 +13,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scipy.special import stdtrit
 
-from weightspace.config.cells import EXPERIMENTS
-from weightspace.config.data import SHAPES
+from weightspace.announce.times import of_study, read_times
+from weightspace.config.cells import main_experiment
 from weightspace.config.study import Config, load_config
 from weightspace.report.collect import collect_runs
 from weightspace.report.html_tables import PageTable, fit_tables, run_rows, words_of
@@ -22,8 +22,6 @@ from weightspace.report.missed import missed
 from weightspace.report.origin import provenance, stage_table
 from weightspace.report.saving import save_text
 from weightspace.report.study_words import QUESTIONS, TITLES, study_facts
-from weightspace.run_times import read_times
-from weightspace.run_words import main_experiment
 
 __all__ = ["write_html"]
 
@@ -72,15 +70,14 @@ def write_html(
     """
     settings = load_config(yaml.safe_load(Path(config).read_text(encoding="utf-8")))
     files = [Path(part) for part in parts]
-    configured = [name for name in EXPERIMENTS if getattr(settings.experiments, name)]
-    main = main_experiment(configured)
+    main = main_experiment(settings.configured)
     show = _Sections(settings, files, Path(captions))
     runs = collect_runs(metrics) if metrics else None
     n_seeds = len(settings.train.seeds)
     page: dict[str, Any] = {
         "study": settings.study,
         "main": show.experiment(main),
-        "others": [show.experiment(name) for name in configured if name != main],
+        "others": [show.experiment(name) for name in settings.configured if name != main],
         "fits": show.fits(),
         "facts": study_facts(settings),
         "config": Path(config).read_text(encoding="utf-8"),
@@ -88,7 +85,7 @@ def write_html(
         "t_factor": stdtrit(n_seeds - 1, 0.975) / n_seeds**0.5 if n_seeds > 1 else 0.0,
         "missed": missed(settings, files, runs, [*metrics, *contrastive], shapes),
         "provenance": provenance([*metrics, *contrastive]),
-        "stages": stage_table(read_times(times)),
+        "stages": stage_table(of_study(read_times(times), settings)),
         "runs": None if runs is None else run_rows(runs),
         "version": version("weightspace"),
     }
@@ -137,7 +134,7 @@ class _Sections:
 
     def _figure(self, file: Path) -> dict[str, str]:
         name, *dataset = file.stem.split(".")
-        if name == "gallery" and self.config.datasets[dataset[0]].source in SHAPES:
+        if name == "gallery" and self.config.datasets[dataset[0]].is_shape:
             name = "shape_gallery"
         data = b64encode(file.read_bytes()).decode("ascii")
         return {"data": data, "alt": file.stem, "caption": self._caption(name)}

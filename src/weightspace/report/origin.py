@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from weightspace.announce.times import STAGES, JobTime, stage_of
 from weightspace.job import duration
 from weightspace.report.html_tables import Head, PageTable
-from weightspace.run_times import STAGES, JobTime, stage_of
 
 __all__ = ["provenance", "stage_table"]
 
@@ -39,7 +39,7 @@ def stage_table(times: Iterable[JobTime]) -> PageTable:
     """How many jobs each stage has, how long they took, and the most memory one of them held."""
     times = list(times)
     rows = []
-    for stage in (*STAGES, "report"):
+    for stage in STAGES:
         own = [time for time in times if stage_of(time.rule) == stage]
         if own:
             rows.append([stage, *_row(own)])
@@ -54,7 +54,7 @@ def _row(times: Sequence[JobTime]) -> list[str]:
     memory = [time.memory_mb for time in times if not math.isnan(time.memory_mb)]
     return [
         f"{len(times):,}",
-        duration(sum(seconds)),
+        duration(sum(seconds, 0.0)),
         duration(max(seconds, default=0.0)),
         f"{max(memory):,.0f} MB" if memory else "-",
     ]

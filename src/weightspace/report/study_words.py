@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weightspace.config.cells import EXPERIMENTS
-from weightspace.config.data import SHAPES, DatasetConfig
+from weightspace.config.data import DatasetConfig
 from weightspace.config.fit import FitConfig
 from weightspace.config.study import Config
 from weightspace.report.labels import display_name
@@ -48,7 +48,7 @@ def study_facts(config: Config) -> dict[str, list[str]]:
     cells = [*config.all_cells.values(), *config.contrastive_cells.values()]
     models = dict.fromkeys(cell.model for cell in cells)
     schemes = dict.fromkeys(cell.scheme for cell in cells if cell.scheme is not None)
-    absent = [name for name in EXPERIMENTS if not getattr(config.experiments, name)]
+    absent = [name for name in EXPERIMENTS if name not in config.configured]
     facts = {
         "data": [
             f"{display_name(d)}: {_objects(config.datasets[d])}" for d in config.used_datasets()
@@ -69,7 +69,7 @@ def study_facts(config: Config) -> dict[str, list[str]]:
 def _objects(dataset: DatasetConfig) -> str:
     if dataset.source == "inrs":
         return "networks that others fitted"
-    what = "shapes" if dataset.source in SHAPES else "pictures"
+    what = "shapes" if dataset.is_shape else "pictures"
     n = dataset.n_objects()
     classes = "as many of each class" if dataset.balance == "equal" else "classes as in the set"
     return (
@@ -80,7 +80,7 @@ def _objects(dataset: DatasetConfig) -> str:
 
 def _fit(fit: FitConfig, dataset: DatasetConfig) -> str:
     seen = "pixels"
-    if dataset.source in SHAPES and dataset.points is not None:
+    if dataset.is_shape and dataset.points is not None:
         seen = f"{dataset.points.per_step or dataset.points.queries:,} points in each step"
     internal = (
         f" (and {fit.views.internal} more that are never trained on)" if fit.views.internal else ""

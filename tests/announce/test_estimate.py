@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 import yaml
 
+from weightspace.announce.estimate import PER_NETWORK, WORK, Group, estimate, stated_seconds
+from weightspace.announce.times import JobTime
 from weightspace.config.models import ModelConfig
 from weightspace.config.study import load_config
-from weightspace.run_estimate import PER_NETWORK, Group, estimate, stated_seconds
-from weightspace.run_times import JobTime
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -37,10 +37,9 @@ def test_every_job_of_every_study_has_an_estimate(name):
     raw = copy.deepcopy(RAW)
     update_config(raw, yaml.safe_load((ROOT / "workflow/configs" / name).read_text()))
     config = load_config(raw)
-    groups = [Group("fit_shard", d, config.n_shards(d), 8) for d in config.fitted_datasets()]
-    groups += [Group(r, d, 1, 1) for r in ("assemble", "objects") for d in config.used_datasets()]
-    groups += [Group("train_cell", cell, 1, 1) for cell in config.all_cells]
-    groups += [Group("contrastive_cell", cell, 1, 1) for cell in config.contrastive_cells]
+    names = dict.fromkeys([*WORK, "objects", "matching_quality"], config.fitted_datasets())
+    names |= {"train_cell": config.all_cells, "contrastive_cell": config.contrastive_cells}
+    groups = [Group(rule, name, 3, 8) for rule, found in names.items() for name in found]
     guess = estimate(config, [*groups, Group("html_report", "", 1, 1)], cores=2)
     assert all(seconds > 0 for seconds in guess.seconds.values())
     assert guess.measured == 0.0
@@ -69,14 +68,14 @@ def test_on_a_cluster_each_job_has_its_threads():
 
 
 def test_what_was_measured_goes_before_the_rates():
-    times = [JobTime("fit_shard", "fashion_mnist", seconds, 1.0) for seconds in (90.0, 110.0)]
+    times = [JobTime("fit_shard", "fashion_mnist", seconds) for seconds in (90.0, 110.0)]
     guess = estimate(CONFIG, [FITS], cores=2, times=times)
     assert guess.seconds == {"fits": pytest.approx(600.0)}
     assert guess.measured == 1.0
 
 
 def test_a_measured_time_follows_the_settings():
-    times = [JobTime("train_cell", CELL, 100.0, 1.0)]
+    times = [JobTime("train_cell", CELL, 100.0)]
     group = [Group("train_cell", CELL, 1, 1)]
     longer = changed("train", updates=9000)
     guess = estimate(longer, group, cores=1, times=times, before=CONFIG)
@@ -84,6 +83,21 @@ def test_a_measured_time_follows_the_settings():
     # A cell that was not in the study then.
     other = changed("experiments", schemes=[], views=[])
     new = CELL.replace("none", "sign_flip")
-    times = [JobTime("train_cell", new, 100.0, 1.0)]
+    times = [JobTime("train_cell", new, 100.0)]
     guess = estimate(CONFIG, [Group("train_cell", new, 1, 1)], cores=1, times=times, before=other)
     assert guess.seconds["training"] == 100.0
+
+
+def test_a_job_that_had_more_cores_takes_longer_now():
+    times = [JobTime("fit_shard", "fashion_mnist", 10.0, cores=8.0)]
+    on = {n: estimate(CONFIG, [FITS], cores=n, times=times).seconds["fits"] for n in (2, 8, 16)}
+    assert on == {2: pytest.approx(240.0), 8: pytest.approx(60.0), 16: pytest.approx(30.0)}
+
+
+def test_jobs_wait_for_a_gpu():
+    trainings = [Group("train_cell", CELL, 6, 1, gpus=1)]
+    times = [JobTime("train_cell", CELL, 100.0)]
+    seconds = {n: estimate(CONFIG, trainings, cores=16, gpus=n, times=times) for n in (1, 2, None)}
+    assert [guess.seconds["training"] for guess in seconds.values()] == [600.0, 300.0, 100.0]
+    assert not seconds[1].gpus
+    assert estimate(CONFIG, trainings, cores=16).gpus  # no stated rate is of a GPU

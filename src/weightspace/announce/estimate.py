@@ -1,16 +1,12 @@
-"""About how long jobs will take: from their last run where there is one, else from stated rates.
-
-This module imports neither torch nor pandas: the Snakefile imports it at every parse.
-"""
+"""About how long jobs will take: from their last run where there is one, else from stated rates."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from weightspace.config.data import SHAPES
+from weightspace.announce.times import JobTime, stage_of
 from weightspace.config.study import Config
-from weightspace.run_times import JobTime, stage_of
 
 __all__ = ["Estimate", "Group", "estimate", "stated_seconds"]
 
@@ -43,12 +39,14 @@ class Group:
         name: of the dataset or cell, "" where the rule has one job.
         jobs: how many there are to run.
         threads: of each.
+        gpus: that each occupies.
     """
 
     rule: str
     name: str
     jobs: int
     threads: int
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,12 @@ class Estimate:
     Attributes:
         seconds: of each stage that has jobs to run, one after the other.
         measured: the share of it that follows from earlier runs of the study.
+        gpus: whether jobs of which no earlier run is known use a GPU, which no stated rate knows.
     """
 
     seconds: dict[str, float]
     measured: float
+    gpus: bool = False
 
 
 def estimate(
@@ -69,6 +69,7 @@ def estimate(
     groups: Iterable[Group],
     *,
     cores: int,
+    gpus: int | None = None,
     own_machines: bool = False,
     times: Iterable[JobTime] = (),
     before: Config | None = None,
@@ -76,34 +77,48 @@ def estimate(
     """Estimate how long jobs take on so many cores, or so many at a time.
 
     The time of a job is that of its last run, scaled by what the stated rates say of the settings
-    then and now; else it follows from these rates.
+    then and now; else it follows from these rates. A job that kept more cores busy than it has now
+    takes as much longer.
 
     Args:
         config: of the study.
         groups: the jobs to run.
         cores: how many there are.
+        gpus: how many jobs may use one at a time; None for any number.
         own_machines: each job has the threads it asks for, as on a cluster; then `cores` are jobs
             at a time.
         times: what jobs of this study took when they last ran.
         before: the settings of that run; None takes those of now.
     """
-    last: dict[tuple[str, str], list[float]] = defaultdict(list)
+    last: dict[tuple[str, str], list[JobTime]] = defaultdict(list)
     for time in times:
-        last[time.rule, time.name].append(time.seconds)
+        last[time.rule, time.name].append(time)
     work: dict[str, float] = defaultdict(float)  # of each stage, in seconds of a core or a place
+    on_gpu: dict[str, float] = defaultdict(float)  # likewise, of one that uses a GPU
     longest: dict[str, float] = defaultdict(float)
-    known = 0.0
+    known, unknown_gpus = 0.0, False
     for group in groups:
         threads = group.threads if own_machines else min(group.threads, cores)
         share, stage = 1 if own_machines else threads, stage_of(group.rule)
         one = stated_seconds(config, group.rule, group.name, threads)
         if own := last.get((group.rule.removesuffix("_results"), group.name)):
-            one = sum(own) / len(own) * _grown(config, before, group, one, threads)
+            grown = _grown(config, before, group, one, threads)
+            one = grown * sum(_seconds(time, threads) for time in own) / len(own)
         work[stage] += group.jobs * one * share
+        on_gpu[stage] += group.jobs * one * group.gpus
         longest[stage] = max(longest[stage], one)
         known += group.jobs * one * share if own else 0.0
-    seconds = {stage: max(longest[stage], work[stage] / cores) for stage in work}
-    return Estimate(seconds, known / (sum(work.values()) or 1.0))
+        unknown_gpus |= group.gpus > 0 and not own
+    seconds = {
+        stage: max(longest[stage], work[stage] / cores, on_gpu[stage] / (gpus or cores))
+        for stage in work
+    }
+    return Estimate(seconds, known / (sum(work.values()) or 1.0), unknown_gpus)
+
+
+def _seconds(time: JobTime, threads: int) -> float:
+    """What a job would have taken with so many threads."""
+    return time.seconds * max(1.0, time.cores / threads if time.cores == time.cores else 1.0)
 
 
 def stated_seconds(config: Config, rule: str, name: str, threads: int = 1) -> float:
@@ -134,7 +149,7 @@ def _grown(
 def _fits(config: Config, dataset: str) -> float:
     """A step of a network makes 6 operations for each weight and point."""
     fit = config.fit_of(dataset)
-    widths = [3 if config.datasets[dataset].source in SHAPES else 2, *fit.hidden, 1]
+    widths = [3 if config.datasets[dataset].is_shape else 2, *fit.hidden, 1]
     weights = sum(a * b for a, b in pairwise(widths))
     networks = config.n_inrs(dataset) / config.n_shards(dataset)
     return networks * fit.steps * 6 * weights * _points(config, dataset) / FLOPS
@@ -178,9 +193,8 @@ def _per_network(config: Config, model: str, dataset: str) -> float:
     return PER_NETWORK.get(kind, PER_NETWORK["dws"]) * max(wide, 0.2)
 
 
-# Seconds of a core beyond START, for the rules that take more.
+# Seconds of a core beyond START, for the rules that take more. Downloads take as long as they do.
 WORK: Mapping[str, Callable[[Config, str], float]] = {
-    "download": lambda config, name: 60.0,
     "shape_objects": lambda config, name: 0.07 * config.n_objects(name),
     "sample_points": lambda config, name: 0.14 * config.n_objects(name) / config.n_shards(name),
     "fit_shard": _fits,

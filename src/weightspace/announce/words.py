@@ -1,20 +1,16 @@
-"""What a run of the workflow says of itself: at its start what it will do, at its end what it did.
-
-This module imports neither torch nor pandas: the Snakefile imports it at every parse.
-"""
+"""The words of the plan at the start of a run and of the summary at its end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from weightspace.announce.estimate import Estimate, Group
+from weightspace.announce.times import STAGES, stage_of
+from weightspace.config.cells import main_experiment
 from weightspace.job import duration
-from weightspace.run_estimate import Estimate, Group
-from weightspace.run_times import STAGES, stage_of
 
-__all__ = ["MAIN", "Failure", "main_experiment", "plan_text", "summary_text", "where_to_look"]
+__all__ = ["Failure", "plan_text", "summary_text", "where_to_look"]
 
-MAIN = ("schemes", "equivalence", "views", "gap", "overfitting", "alignment", "strength")
-"""The experiments in the order in which one of them is the main one of a study."""
 FAILURES = 10  # that are listed
 
 
@@ -42,7 +38,9 @@ def plan_text(
     for group in groups:
         jobs[stage_of(group.rule)] = jobs.get(stage_of(group.rule), 0) + group.jobs
     lines = [f"Study {study}: {_jobs(sum(jobs.values()))} to run, {kept or 'none'} to reuse"]
-    for stage in (*STAGES, "report"):
+    if not jobs:
+        return lines[0]
+    for stage in STAGES:
         if stage in jobs:
             lines.append(
                 f"  {stage:<9}{_jobs(jobs[stage]):>13}, about {_about(guess.seconds[stage])}"
@@ -50,9 +48,11 @@ def plan_text(
     source = (
         "from earlier runs of this study"
         if guess.measured > 0.5
-        else "from rates measured on another machine, so within a factor of about 2; "
-        "GPUs and downloads are not in them"
+        else "from rates measured on another machine, so within a factor of about 2"
     )
+    missing = ["GPUs"] if guess.gpus else []
+    missing += ["downloads"] if any(group.rule == "download" for group in groups) else []
+    source += f"; {' and '.join(missing)} are not in it" if missing else ""
     lines.append(f"About {_about(sum(guess.seconds.values()))} on {at_once} ({source})")
     return "\n".join(lines)
 
@@ -78,13 +78,9 @@ def summary_text(
     lines += [f"  {failure.job}: see {failure.log}" for failure in failures[:FAILURES]]
     if len(failures) > FAILURES:
         lines.append(f"  and {len(failures) - FAILURES} more")
-    lines.append("What is finished is kept: mend the cause and run the same command again.")
+    again = "mend the cause and run the same command again" if failures else "run the command again"
+    lines.append(f"What is finished is kept: {again}.")
     return "\n".join(lines)
-
-
-def main_experiment(configured: Sequence[str]) -> str:
-    """The experiment that a study is about first of all."""
-    return next((name for name in MAIN if name in configured), configured[0])
 
 
 def where_to_look(results: Path | str, configured: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
-from weightspace.run_estimate import Estimate, Group
-from weightspace.run_words import Failure, main_experiment, plan_text, summary_text, where_to_look
+from weightspace.announce.estimate import Estimate, Group
+from weightspace.announce.words import Failure, plan_text, summary_text, where_to_look
+from weightspace.config.cells import main_experiment
 
 GROUPS = [
     Group("fit_shard", "mnist", 1200, 8),
@@ -28,6 +29,18 @@ def test_the_plan_says_when_it_knows_from_earlier_runs():
     assert text.splitlines()[-1] == "About 3 min on 4 cores (from earlier runs of this study)"
 
 
+def test_the_plan_says_what_its_estimate_leaves_out():
+    groups = [Group("download", "", 1, 1), Group("fit_shard", "mnist", 2, 8, gpus=1)]
+    guess = Estimate({"data": 4.0, "fits": 60.0}, measured=0.9, gpus=True)
+    text = plan_text("mine", groups, 0, guess, at_once="4 cores")
+    assert text.endswith("(from earlier runs of this study; GPUs and downloads are not in it)")
+
+
+def test_a_plan_of_no_jobs_has_no_estimate():
+    text = plan_text("mine", [], 12, Estimate({}, 0.0), at_once="2 cores")
+    assert text == "Study mine: 0 jobs to run, 12 to reuse"
+
+
 def test_the_summary_of_a_good_run_is_one_line():
     text = summary_text("mine", ran=3, kept=2, left=0, seconds=3700.0, failures=[])
     assert text == "Study mine: done after 1 h 02 min: 3 jobs ran, 2 reused"
@@ -42,7 +55,9 @@ def test_the_summary_lists_failures_with_their_logs():
     )
     assert lines[1] == "  job 0: see logs/0.log"
     assert lines[11] == "  and 2 more"
-    assert "run the same command again" in lines[12]
+    assert "mend the cause and run the same command again" in lines[12]
+    interrupted = summary_text("mine", ran=1, kept=0, left=5, seconds=61.0, failures=[])
+    assert interrupted.endswith("What is finished is kept: run the command again.")
 
 
 def test_where_to_look_names_what_is_there(tmp_path):
