@@ -1,4 +1,4 @@
-"""docs/tutorial.md and docs/extending.md, done as they say, at a small size."""
+"""docs/tutorial.md and docs/extending.md, done as they say, at a small size; commands of README."""
 
 import os
 import re
@@ -125,3 +125,29 @@ def test_the_extensions_work_and_keep_the_laws(document):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *sorted(tests)]
     said = extending.do([*command, "-k", chosen])
     assert int(re.search(r"(\d+) passed", said)[1]) > 20
+
+
+def test_snakemake_knows_what_the_readme_asks_of_it(tmp_path):
+    copy_sources(tmp_path)
+    lines = re.findall(r"^\.venv/bin/snakemake(.*)$", (ROOT / "README.md").read_text(), re.M)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        command = [sys.executable, "-m", "snakemake", *words, "--dry-run", "--quiet"]
+        run = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True)
+        assert run.returncode == 0, f"{line}\n{run.stdout}{run.stderr}"
+        assert re.search(r"^Study \w+: .* to run, none to reuse$", run.stdout + run.stderr, re.M)
+    assert len(lines) >= 8
+
+
+def test_the_readme_asks_the_package_for_what_it_can(tmp_path):
+    lines = re.findall(
+        r"^\.venv/bin/python -m weightspace (.*)$", (ROOT / "README.md").read_text(), re.M
+    )
+    golden = ROOT / "tests/golden/v1.h5"
+    for line in lines:
+        words = re.sub(r"results/\S+\.h5", str(golden), line)
+        words = re.sub(r"--object \d+", "--object 2", words)
+        command = [sys.executable, "-m", "weightspace", *shlex.split(words)]
+        subprocess.run(command, cwd=tmp_path, check=True)
+    assert (tmp_path / "object.png").exists()
