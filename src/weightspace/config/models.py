@@ -35,6 +35,7 @@ class DwsConfig(Strict):
     network_channels: Count = 64
     head_width: Count = 128
     batch_norm: bool = False
+    dropout: DropoutShare = 0.0
 
 
 class GraphTransformerConfig(Strict):

@@ -5,7 +5,12 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weightspace.models.checks import require_layout, require_one_of, require_positive
+from weightspace.models.checks import (
+    require_dropout,
+    require_layout,
+    require_one_of,
+    require_positive,
+)
 from weightspace.models.equivariant_linear import REDUCTIONS, EquivariantLinear, contexts
 from weightspace.models.folded_norm import FoldedNorm
 from weightspace.models.folding import Channels, Folded, fold, folded_channels
@@ -33,6 +38,7 @@ class DWSNet(nn.Module):
         head_width: the hidden neurons of the read-out.
         batch_norm: normalise each channel between two layers, over all networks of the batch
             and all their neurons, so that the order of the neurons plays no role.
+        dropout: the share of the pooled features and of the read-out's neurons that training drops.
 
     Raises:
         ValueError: if a setting is out of range or the networks have no hidden layer.
@@ -52,11 +58,13 @@ class DWSNet(nn.Module):
         network_channels: int = 64,
         head_width: int = 128,
         batch_norm: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         require_positive(d_out=d_out, channels=channels, depth=depth, head_width=head_width)
         require_positive(neuron_channels=neuron_channels, network_channels=network_channels)
         require_one_of("reduce", reduce, REDUCTIONS)
+        require_dropout(dropout)
         self.layer_layout = tuple(layer_layout)
         self.reduce = reduce
         raw = folded_channels(self.layer_layout)
@@ -70,8 +78,10 @@ class DWSNet(nn.Module):
         n_pooled = last.scalars + sum(last.vectors)
         self.head = nn.Sequential(
             nn.BatchNorm1d(n_pooled),
+            nn.Dropout(dropout),
             nn.Linear(n_pooled, head_width),
             nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Linear(head_width, d_out),
         )
 
