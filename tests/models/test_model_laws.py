@@ -155,16 +155,16 @@ def test_in_evaluation_it_is_a_function_of_each_network_alone(name):
 @pytest.mark.parametrize("kind", [k for k in MODELS if "dropout" in model_settings(k)])
 def test_dropout_draws_from_the_global_generator_and_in_training_only(kind):
     w = random_networks((2, 4, 5, 1))
-    model = model_for(kind, w.layer_layout).train()
+    model = model_for(kind, w.layer_layout, dropout=0.3).train()
     with torch.random.fork_rng(devices=[]):
         first, second, again = (
             model(w) for seed in (0, 1, 0) if torch.default_generator.manual_seed(seed)
         )
     assert_identical(first, again)
     assert not torch.allclose(first, second)
-    without = model_for(kind, w.layer_layout, dropout=0.0)
+    with_it, without = (model_for(kind, w.layer_layout, dropout=x).eval() for x in (0.3, 0.0))
+    assert_close(with_it(w), without(w))
     assert_no_global_randomness(without.train(), w)
-    assert_close(without(w), model.eval()(w))
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
