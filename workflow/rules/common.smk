@@ -30,7 +30,7 @@ PICTURED = [name for name in DATASETS if name not in SHAPED]
 
 onstart:
     # Snakemake would end in a traceback where it prepares the first job.
-    for folder in (RESULTS, "results"):
+    for folder in ("results", RESULTS):
         if Path(folder).exists() and not access(folder, W_OK):
             raise WorkflowError(
                 f"{Path(folder).resolve()} cannot be written: make it writable (a read-only "
