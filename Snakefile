@@ -1,4 +1,4 @@
-# The index of the workflow. Stages: snakemake fit | dataset | train | report
+# The index of the workflow. Stages: snakemake fit | dataset | train | report (| reference)
 # Experiments: overfitting | views | schemes | equivalence | alignment | strength | contrastive | gap
 import sys
 from os import environ, pathsep

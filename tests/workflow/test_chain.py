@@ -173,6 +173,20 @@ def test_a_dry_run_for_a_cluster_counts_jobs_and_not_cores(finished, edit):
     assert re.search(r"^About .* on 3 jobs at a time", run.stdout + run.stderr, re.M)
 
 
+def test_the_target_reference_copies_what_the_repository_keeps(finished):
+    snakemake(finished, "reference")
+    kept = finished / "results/reference/smoke"
+    own = finished / "results/smoke"
+    for name in (*TABLES, *EXPERIMENTS):
+        path = f"tables/{name}.csv"
+        assert (kept / f"{name}.csv").read_bytes() == (own / path).read_bytes()
+    for name in FIGURES:
+        assert (kept / f"{name}.png").read_bytes() == (own / f"figures/{name}.png").read_bytes()
+    origin = (kept / "origin.md").read_text()
+    assert re.search(r"^\| device +\| cpu", origin, re.M)
+    assert re.search(rf"^\| training +\| +{len(CELLS) + len(CONTRASTIVE)} ", origin, re.M)
+
+
 def test_comments_formatting_and_touched_scripts_re_run_nothing(finished, edit):
     edit("src/weightspace/models/dws.py", '"""', '"""Reworded. ')
     edit("src/weightspace/fit/fitting.py", "\n\n\n", "\n\n\n# A comment.\n")

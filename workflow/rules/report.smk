@@ -232,3 +232,35 @@ rule report:
     input:
         rules.html_report.input.parts,
         rules.html_report.output,
+
+
+# What of a study is kept in the repository; no other target asks for it.
+rule reference:
+    input:
+        config=RECORD,
+        parts=rules.html_report.input.parts,
+        metrics=rules.html_report.input.metrics + rules.html_report.input.contrastive,
+    output:
+        f"results/reference/{CONFIG.study}/origin.md",
+        [
+            f"results/reference/{CONFIG.study}/{name}"
+            for name in dict.fromkeys(
+                Path(p).name for p in rules.html_report.input.parts
+            )
+        ],
+    log:
+        f"{RESULTS}/logs/reference.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/reference.tsv"
+    localrule: True
+    conda:
+        "../../envs/weightspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        times=f"{RESULTS}/benchmarks",
+        code=fingerprint("reference.py"),
+    script:
+        "../scripts/reference.py"

@@ -26,6 +26,7 @@ STAGES = {
         "shape_quality",
         "config_record",
         "html_report",
+        "reference",
     ),
 }
 """The rules of each stage that make files, without "_results"."""
