@@ -20,6 +20,7 @@ SETTINGS = {
     "target_psnr": None,
     "min_psnr": 0.0,
     "retries": 0,
+    "shared_init": False,
     "backend": "reference",
     "seed": 0,
     "commit": "0" * 40,

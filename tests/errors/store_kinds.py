@@ -184,6 +184,7 @@ def fitted(lr):
         target_psnr=None,
         min_psnr=-1000.0,
         retries=0,
+        shared_init=False,
         backend="reference",
         seed=0,
         commit="abc",

@@ -46,6 +46,16 @@ def test_initialisation_is_a_function_of_seed_object_view_and_attempt():
     assert len(rows.unique(dim=0)) == len(rows)
 
 
+def test_shared_initialisations_leave_the_object_out():
+    objects, views = [3, 8, 3, 8], [0, 0, 1, 1]
+    w = init_views(LAYOUT, objects, views, seed=5, attempt=0, omega_0=20.0, shared=True).flatten()
+    assert torch.equal(w[0], w[1])
+    assert torch.equal(w[2], w[3])
+    own = init_views(LAYOUT, objects, views, seed=5, attempt=0, omega_0=20.0).flatten()
+    again = init_views(LAYOUT, objects, views, seed=5, attempt=1, omega_0=20.0, shared=True)
+    assert len(torch.cat([w, own, again.flatten()]).unique(dim=0)) == 2 + 4 + 2
+
+
 def test_numbers_of_any_kind_name_the_same_network():
     kinds = (OBJECTS, OBJECTS.astype(np.int32), OBJECTS.tolist(), torch.from_numpy(OBJECTS))
     rows = [init_views(LAYOUT, k, VIEWS, seed=5, attempt=0, omega_0=20.0).flatten() for k in kinds]

@@ -41,6 +41,7 @@ class FitConfig(Strict):
     target_psnr: Positive | None
     min_psnr: float = Field(allow_inf_nan=False)
     retries: Annotated[int, Field(ge=0)]
+    shared_init: bool = False
     backend: Literal["auto", "reference", "cpu", "cuda"]
     device: Device
     shard_size: Count

@@ -31,6 +31,7 @@ def fit_shard(
     target_psnr: float | None,
     min_psnr: float,
     retries: int,
+    shared_init: bool,
     backend: str,
     seed: int,
     device: torch.device | str = "cpu",
@@ -55,6 +56,7 @@ def fit_shard(
         target_psnr: where a fit stops early, in dB, or None.
         min_psnr: the floor under which a fit has failed, in dB.
         retries: how often a failed fit is repeated.
+        shared_init: start all objects from the same initialisations.
         backend: of `fit_sirens`.
         seed: of the initialisations.
         device: where to fit.
@@ -82,6 +84,7 @@ def fit_shard(
         "target_psnr": target_psnr,
         "min_psnr": min_psnr,
         "retries": retries,
+        "shared_init": shared_init,
         "backend": backend,
     }
     coords = signals.coords if signals.coords.ndim == 2 else signals.coords[own]

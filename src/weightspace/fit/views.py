@@ -41,6 +41,7 @@ def init_views(
     seed: int,
     attempt: int,
     omega_0: float,
+    shared: bool = False,
 ) -> Weights:
     """Draw the initial network of each view from the stream (seed, object, view, attempt).
 
@@ -51,18 +52,19 @@ def init_views(
         seed: the study's seed.
         attempt: 0 for the first try, 1 for the first retry, ...
         omega_0: the frequency of every sine.
+        shared: leave the object out, so that all objects start from the same networks.
 
     Returns:
         One network per view, on the CPU.
     """
+    names = [
+        ("shared init", int(view)) if shared else ("init", int(object_id), int(view))
+        for object_id, view in zip(object_ids, views, strict=True)
+    ]
     return cat(
         [
-            init_siren(
-                layer_layout,
-                omega_0=omega_0,
-                generator=stream(seed, "init", int(object_id), int(view), int(attempt)),
-            )
-            for object_id, view in zip(object_ids, views, strict=True)
+            init_siren(layer_layout, omega_0=omega_0, generator=stream(seed, *name, int(attempt)))
+            for name in names
         ]
     )
 
@@ -85,6 +87,7 @@ def fit_views(
     target_psnr: float | None = None,
     min_psnr: float,
     retries: int,
+    shared_init: bool = False,
     backend: str = "auto",
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -112,6 +115,7 @@ def fit_views(
         target_psnr: stop a fit that has reached it, in decibels; None for never.
         min_psnr: the floor under which a fit has failed, in decibels.
         retries: how often a failed fit is repeated from a new initialisation.
+        shared_init: start the views of one number from one initialisation for all objects.
         backend: as in `fit_sirens`.
         threads: as in `fit_sirens`.
         progress: called with the number of fits done and in all; retries add to both.
@@ -144,7 +148,13 @@ def fit_views(
     for attempt in range(retries + 1):
         objects, numbers = ids[pending.cpu()].T
         init = init_views(
-            layer_layout, objects, numbers, seed=seed, attempt=attempt, omega_0=omega_0
+            layer_layout,
+            objects,
+            numbers,
+            seed=seed,
+            attempt=attempt,
+            omega_0=omega_0,
+            shared=shared_init,
         )
         again = fit_sirens(
             signals[pending],

@@ -85,11 +85,13 @@ def _fit(fit: FitConfig, dataset: DatasetConfig) -> str:
     internal = (
         f" (and {fit.views.internal} more that are never trained on)" if fit.views.internal else ""
     )
+    shared = ", from initialisations that all objects share" if fit.shared_init else ""
     stop = "" if fit.target_psnr is None else f", or until {fit.target_psnr:g} dB"
     return (
         f"SIREN with hidden layers of {' and '.join(map(str, fit.hidden))} neurons, omega_0 "
         f"{fit.omega_0:g}; Adam for {fit.steps:,} steps{stop} on all {seen}, learning rate "
-        f"{fit.lr:g} ({fit.schedule}); {fit.views.train} views of each training object{internal}, "
+        f"{fit.lr:g} ({fit.schedule}){shared}; "
+        f"{fit.views.train} views of each training object{internal}, "
         f"{fit.views.val} of validation and {fit.views.test} of test objects"
     )
 
