@@ -9,10 +9,11 @@ from weightspace.augment import AUGMENTATIONS, MIXES
 from weightspace.dataset.statistics import tensor_statistics
 from weightspace.models import PIXEL_MODELS
 from weightspace.rng import stream
+from weightspace.train.accuracy import scores
 from weightspace.train.cell import train_cell
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError
-from weightspace.train.supervised import predict, scores, train_together
+from weightspace.train.supervised import predict, train_together
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
