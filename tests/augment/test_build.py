@@ -156,6 +156,8 @@ REFERENCE = {"align_to_reference": "signed"}
         ),
         ({**REFERENCE, "augment": [{"kind": "phase_shift"}]}, "augment phase_shift would undo it"),
         ({**REFERENCE, "mix": {"kind": "randomised"}}, "mix randomised would undo it"),
+        ({"consistency": -0.1}, "greater than or equal to 0"),
+        ({"consistency": 1.0, "mix": {"kind": "leaky"}}, "mix leaky makes mixtures of two objects"),
     ],
 )
 def test_impossible_schemes_are_refused(scheme: dict[str, Any], message: str) -> None:
@@ -174,6 +176,8 @@ def test_impossible_schemes_are_refused(scheme: dict[str, Any], message: str) ->
         },
         {**REFERENCE, "mix": {"kind": "direct"}},
         {**REFERENCE, "augment": [{"kind": "rotate"}, {"kind": "self_mixup"}]},
+        {**REFERENCE, "augment": [{"kind": "self_mixup"}], "consistency": 0.5},
+        {"mix": {"kind": "direct"}, "consistency": 0.0},
     ],
 )
 def test_sensible_schemes_are_built(scheme: dict[str, Any]) -> None:

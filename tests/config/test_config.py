@@ -107,6 +107,16 @@ BAD = {
         ["sign_flip"],
         ["pixel_cnn", "schemes [none]"],
     ),
+    "consistency of one view": (
+        "experiments.views.0",
+        {"models": ["dws"], "schemes": ["none", "consistency"], "views": [4, 1]},
+        ["views.0", "scheme 'consistency' compares views of one object, which views 1 has not"],
+    ),
+    "consistency before training": (
+        "experiments.contrastive",
+        [{"models": ["dws"], "schemes": ["consistency_flip"], "datasets": ["fashion_mnist"]}],
+        ["contrastive.0", "without mix, label smoothing, reference and consistency"],
+    ),
     "an unknown sweep": (
         "experiments.views.0.sweeps",
         {"gaussian_noise": {"scael": [0.1]}},
@@ -198,6 +208,21 @@ def test_the_snakefile_stays_quick_to_parse():
         "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_consistency_needs_an_even_batch_and_is_in_the_settings_of_its_own_cells_alone():
+    block = {"models": ["dws"], "schemes": ["none", "consistency_flip"], "views": [2]}
+    raw = edited("experiments.views", [block])
+    config = load_config(raw)
+    none, flip = (
+        config.resolve(f"fashion_mnist-dws-{scheme}-2views")["scheme_settings"]
+        for scheme in block["schemes"]
+    )
+    assert flip["consistency"] == 1.0
+    assert set(none) == {"augment", "mix", "label_smoothing", "align_to_reference"}
+    raw["train"]["batch_size"] = 33
+    with pytest.raises(ConfigError, match=r"views\.0: .* train\.batch_size is 33; make it even"):
+        load_config(raw)
 
 
 def test_every_knob_of_the_default_config_is_written_down():

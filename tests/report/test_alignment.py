@@ -89,6 +89,7 @@ def quality():
         ({"mix": None, "label_smoothing": None}, ("none", NO_MIX)),
         ({"mix": None, "label_smoothing": 0.1}, None),
         ({"mix": DIRECT, "label_smoothing": 0.1}, None),
+        ({"mix": None, "consistency": 1.0}, None),
     ],
 )
 def test_schemes_are_told_apart_by_what_they_do(scheme, expected):

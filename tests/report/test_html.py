@@ -1,5 +1,6 @@
 """The HTML report of a study: complete in itself, and true to its files."""
 
+import copy
 import json
 import re
 from base64 import b64decode
@@ -153,6 +154,18 @@ def test_every_study_can_be_said_in_words(name):
     assert {"data", "models", "training"} <= facts.keys()
     assert f"{config.train.updates:,} updates" in text
     assert not re.search(r"None|\{|\[", text)
+
+
+def test_consistency_is_said_in_words():
+    raw = copy.deepcopy(RAW)
+    block = {"models": ["dws"], "schemes": ["none", "consistency_flip"], "views": [4]}
+    raw["experiments"]["views"] = [block]
+    raw["schemes"]["consistency_flip"]["consistency"] = 0.5
+    (text,) = (t for t in study_facts(load_config(raw))["schemes"] if "consistency" in t)
+    assert text == (
+        "consistency flip: sign flip (probability 0.5), then consistency of the predictions for "
+        "two views of an object (weight 0.5)"
+    )
 
 
 def test_every_experiment_has_a_title_and_a_question():

@@ -9,10 +9,11 @@ from weightspace.augment import AUGMENTATIONS, MIXES
 from weightspace.dataset.statistics import tensor_statistics
 from weightspace.models import PIXEL_MODELS
 from weightspace.rng import stream
+from weightspace.train.accuracy import scores
 from weightspace.train.cell import train_cell
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError
-from weightspace.train.supervised import predict, scores, train_together
+from weightspace.train.supervised import predict, train_together
 
 MODEL = {"kind": "mlp", "width": 16, "depth": 1}
 PIXEL_MODEL = {"kind": "pixel_cnn", "channels": 4, "depth": 2}
@@ -32,6 +33,7 @@ SCHEMES = {
         "label_smoothing": 0.2,
     },
     "both": {"augment": [{"kind": "gaussian_noise", "scale": 0.1}], "mix": {"kind": "direct"}},
+    "consistency": {"augment": [{"kind": "self_mixup"}], "consistency": 1.0},
 }
 HONEST = [name for name in SCHEMES if name != "leaky"]
 SETTINGS = {
@@ -141,9 +143,10 @@ def test_schemes_share_initialisation_and_batches(splits, spied):
     results = [train(splits, scheme=scheme, seeds=[3]) for scheme in SCHEMES.values()]
     (parameters, order), *others = spied
     assert len(order) == 12
-    for other_parameters, other_order in others:
+    for name, (other_parameters, other_order) in zip(list(SCHEMES)[1:], others, strict=True):
         assert all(map(torch.equal, parameters, other_parameters))
-        assert torch.equal(torch.stack(order), torch.stack(other_order))
+        same = torch.equal(torch.stack(order), torch.stack(other_order))
+        assert same == (name != "consistency")  # its batches are pairs of views
     states = [content(r, 3)[2] for r in results]
     assert all(a != b for i, a in enumerate(states) for b in states[:i])
 
@@ -467,10 +470,10 @@ def test_the_smoothing_of_a_scheme_replaces_that_of_the_training(splits, own):
 
 @pytest.mark.parametrize("scheme", ["permutation", "direct"])
 def test_raw_data_are_neither_augmented_nor_mixed(pictures, points, scheme):
-    with pytest.raises(ValueError, match="weights of networks, but the model reads raw data"):
+    with pytest.raises(ValueError, match="mixes or pairs networks, but the model reads raw data"):
         train(pictures, model=PIXEL_MODEL, scheme=SCHEMES[scheme], views=1)
     clouds = point_splits(points, 3, (8, 4, 4))
-    with pytest.raises(ValueError, match="weights of networks, but the model reads raw data"):
+    with pytest.raises(ValueError, match="mixes or pairs networks, but the model reads raw data"):
         train(clouds, model={"kind": "pointnet"}, scheme=SCHEMES[scheme], views=1)
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from weightspace.train import linear_probe
+from weightspace.train.accuracy import scores
 from weightspace.train.linear_probe import (
     LinearProbe,
     UnconvergedError,
@@ -9,7 +10,6 @@ from weightspace.train.linear_probe import (
     probe_objective,
     select_probe,
 )
-from weightspace.train.supervised import scores
 
 
 def task(n, *, dim=6, classes=3, seed=0, spread=1.0):

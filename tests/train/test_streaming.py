@@ -19,7 +19,7 @@ from weightspace.store import Header, InrSet, StoreError, write_inrs
 from weightspace.train import supervised
 from weightspace.train.batches import examples
 from weightspace.train.cell import train_cell
-from weightspace.train.pairs import PairTable
+from weightspace.train.pairs import PairTable, view_pairs
 from weightspace.train.selection import needed
 from weightspace.weights import cat
 
@@ -243,8 +243,14 @@ def test_the_leaky_mix_needs_its_pool_in_memory(file):
 
 def test_pairs_need_the_networks_in_memory(file):
     dataset = streamed(file)["train"]
-    with pytest.raises(ValueError, match=r"pairs are drawn from anywhere among 192 networks"):
-        PairTable.of(dataset, pairs="views")
+    given = {"batch_size": 8, "generator": torch.Generator()}
+    message = r"pairs are drawn from anywhere among 192 networks"
+    for draw_pairs in (
+        lambda: PairTable.of(dataset, pairs="views"),
+        lambda: next(view_pairs(dataset, **given)),
+    ):
+        with pytest.raises(ValueError, match=message):
+            draw_pairs()
     PairTable.of(replace(dataset, weights=dataset.inputs[:]), pairs="views")
 
 

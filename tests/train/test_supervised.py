@@ -8,10 +8,11 @@ from torch import nn
 import weightspace.train.supervised as supervised
 from weightspace.dataset.statistics import standardise, tensor_statistics
 from weightspace.rng import stream
+from weightspace.train.accuracy import balanced_accuracy, scores
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.schedule import warmup_cosine
 from weightspace.train.steps import DivergedError
-from weightspace.train.supervised import balanced_accuracy, predict, scores, train_supervised
+from weightspace.train.supervised import predict, train_supervised
 
 SETTINGS = {
     "augment": None,

@@ -147,6 +147,21 @@ def test_together_is_as_alone(inrs, case, schemed):
     assert len(set(losses)) == 3
 
 
+def test_consistency_together_is_as_alone(inrs):
+    train, val, seeds = (
+        deep(inrs(20, views=2), torch.float64),
+        deep(inrs(10), torch.float64),
+        [0, 1],
+    )
+    settings = {"augment": AUGMENTATIONS["gaussian_noise"](), "consistency": 2.0, "clip_norm": 0.1}
+    models = initial(CASES["dws with norms"], train, seeds, torch.float64)
+    copies = copy.deepcopy(models)
+    found = together(models, train, val, seeds, **settings)
+    for history, model, seed in zip(found, copies, seeds, strict=True):
+        assert_histories_close(history, alone(model, train, val, seed, **settings), rel=1e-7)
+    assert found[0].rows[0]["loss"] != found[1].rows[0]["loss"]
+
+
 @pytest.mark.parametrize(("inputs", "model"), RAW)
 def test_models_of_raw_data_train_together(request, inputs, model):
     make = request.getfixturevalue(inputs)

@@ -110,6 +110,15 @@ def test_a_cell_goes_on_to_the_same_result(splits, tmp_path, name, together):
     assert plain(interrupted(train_cell, splits, tmp_path, ends, **settings)) == plain(expected)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_consistency_goes_on_to_the_same_result(splits, tmp_path, together):
+    scheme = {"augment": [NOISE], "consistency": 1.0}
+    settings = {**CELL, "scheme": scheme, "batch_size": 6, "views": 3, "seeds_together": together}
+    ends = (11, 24) if together else (6, 18)
+    found = interrupted(train_cell, splits, tmp_path, ends, **settings)
+    assert plain(found) == plain(train_cell(splits, **settings))
+
+
 def test_a_contrastive_cell_goes_on_to_the_same_result(splits, tmp_path):
     total = 2 * (6 + 2 * 5)
     expected = train_contrastive_cell(splits, **CONTRASTIVE)

@@ -175,12 +175,15 @@ class SchemeConfig(Strict):
 
     `label_smoothing` is used in place of that of the training section. With
     `align_to_reference` all networks were brought closest to one fixed network beforehand.
+    `consistency` is the weight in the loss of how far the predictions for two views of an object
+    are from each other; like a key that is absent, 0 is none, and not part of a dump.
     """
 
     augment: list[AugmentationConfig] = Field(default_factory=list)
     mix: MixConfig | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     align_to_reference: Literal["permutation", "signed"] | None = None
+    consistency: NonNegative = Field(default=0.0, exclude_if=lambda weight: weight == 0)
 
     @model_validator(mode="after")
     def _stays_aligned(self) -> "SchemeConfig":
@@ -192,5 +195,14 @@ class SchemeConfig(Strict):
             raise ValueError(
                 f"align_to_reference is {self.align_to_reference!r}, but {', '.join(undoing)} "
                 f"would undo it; leave out one or the other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_not_mixed(self) -> "SchemeConfig":
+        if self.consistency and self.mix is not None:
+            raise ValueError(
+                f"consistency is of two views of one object, but mix {self.mix.kind} makes "
+                "mixtures of two objects; leave out one or the other"
             )
         return self

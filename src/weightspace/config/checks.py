@@ -75,6 +75,7 @@ def check_block(
                     f"the model {model!r} reads {inputs}, which have no views and no schemes in "
                     "weight space; give it a block of its own with schemes [none] and views [1]"
                 )
+        _check_consistency(block, known)
         return
     for model, inputs in raw.items():
         raise ValueError(f"the model {model!r} reads {inputs}; pre-training is of networks")
@@ -82,7 +83,7 @@ def check_block(
         if known["schemes"][name] != SchemeConfig(augment=known["schemes"][name].augment):
             raise ValueError(
                 f"the scheme {name!r} has more than augmentations; pre-training has no labels, so "
-                "take a scheme without mix, label smoothing and reference"
+                "take a scheme without mix, label smoothing, reference and consistency"
             )
 
 
@@ -113,6 +114,23 @@ def _check_sweeps(block: CellsConfig, schemes: Mapping[str, SchemeConfig]) -> No
             derived_scheme(sweep)
         except ValidationError as error:
             raise ValueError(f"sweeps: {describe(error.errors()[0])}") from None
+
+
+def _check_consistency(block: CellsConfig, known: Mapping[str, Any]) -> None:
+    """Consistency is of two views of each object, which share a batch."""
+    for name in block.schemes:
+        if not known["schemes"][name].consistency:
+            continue
+        if min(block.views) < 2:
+            raise ValueError(
+                f"the scheme {name!r} compares views of one object, which views "
+                f"{min(block.views)} has not; give it a block of its own with views from 2"
+            )
+        if "train" in known and known["train"].batch_size % 2:
+            raise ValueError(
+                f"the scheme {name!r} reads pairs of views, but train.batch_size is "
+                f"{known['train'].batch_size}; make it even"
+            )
 
 
 def _check_sizes(

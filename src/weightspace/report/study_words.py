@@ -124,6 +124,9 @@ def _scheme(config: Config, name: str) -> Iterator[str]:
         steps.insert(0, f"all networks aligned to one ({settings['align_to_reference']})")
     if settings["label_smoothing"] is not None:
         steps.append(f"label smoothing {settings['label_smoothing']:g}")
+    if "consistency" in settings:
+        weight = f"weight {settings['consistency']:g}"
+        steps.append(f"consistency of the predictions for two views of an object ({weight})")
     if steps:
         yield f"{display_name(name)}: {', then '.join(steps)}"
 

@@ -11,17 +11,12 @@ from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, tensor_statistics
 from weightspace.dataset.stored_weights import StoredWeights
 from weightspace.rng import stream
+from weightspace.train.accuracy import balanced_accuracy, majority_accuracy, scores
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 from weightspace.train.scheme import build_scheme
 from weightspace.train.selection import select_training
 from weightspace.train.steps import DivergedError, require_finite
-from weightspace.train.supervised import (
-    balanced_accuracy,
-    majority_accuracy,
-    predict,
-    scores,
-    train_together,
-)
+from weightspace.train.supervised import predict, train_together
 from weightspace.train.unfinished import NOTHING_KEPT, UnfinishedCell
 
 __all__ = ["train_cell"]
@@ -53,17 +48,18 @@ def train_cell(
     """Train one model per seed, select each on validation, and test each selection once.
 
     A seed fixes the initialisation, the batches and the draws: cells that differ in the scheme
-    alone start from the same model and see the same batches, and a seed gives the same run
-    whatever other seeds are trained; where they train together, up to rounding, and but for the
-    draws of layers such as dropout. The training objects are the same for all seeds. The scores
-    on training examples are of un-augmented ones, at most as many as validation has: those that
-    the batch norms are calibrated on (`History`).
+    alone start from the same model and see the same batches (but for consistency, whose batches are
+    pairs of views), and a seed gives the same run whatever other seeds are trained; where they
+    train together, up to rounding, and but for the draws of layers such as dropout. The training
+    objects are the same for all seeds. The scores on training examples are of un-augmented ones, at
+    most as many as validation has: those that the batch norms are calibrated on (`History`).
 
     Args:
         datasets: the splits train, val and test, all of networks, of images or of points;
             of val and test only view 0 is used.
         model: `{"kind": a name that build_model knows, ...its settings}`.
-        scheme: see `build_scheme`; its label_smoothing, unless None, replaces the argument.
+        scheme: see `build_scheme`; its label_smoothing, unless None, replaces the argument, and
+            its consistency goes to `train_together`.
         views: train on the views 0, ..., views - 1 of each object.
         objects: train on that many objects; None takes all.
         train_views: the views from this one on are held out, to see how the selected model
@@ -117,6 +113,7 @@ def train_cell(
         "weight_decay": weight_decay,
         "warmup": warmup,
         "label_smoothing": label_smoothing,
+        "consistency": scheme.get("consistency", 0.0),
         "clip_norm": clip_norm,
         "evaluate_every": evaluate_every,
         "precision": precision,

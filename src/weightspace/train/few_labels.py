@@ -15,12 +15,13 @@ from weightspace.dataset.examples import Dataset
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import Statistics
 from weightspace.rng import stream
+from weightspace.train.accuracy import scores
 from weightspace.train.draws import global_rng_from
 from weightspace.train.frozen_encoder import FrozenEncoder, freeze
 from weightspace.train.linear_probe import UnconvergedError
 from weightspace.train.selection import subset
 from weightspace.train.steps import DivergedError, require_finite
-from weightspace.train.supervised import predict, scores, train_supervised
+from weightspace.train.supervised import predict, train_supervised
 from weightspace.train.unfinished import NOTHING_KEPT, UnfinishedCell
 
 __all__ = ["FAILURES", "Failure", "FewLabels", "Judgement", "label_count", "lengthened"]

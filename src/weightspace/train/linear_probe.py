@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from weightspace.train.supervised import scores
+from weightspace.train.accuracy import scores
 
 __all__ = [
     "LinearProbe",

@@ -1,4 +1,4 @@
-"""The classification loss with soft targets, which label smoothing and MixUp need."""
+"""The loss: soft targets, which label smoothing and MixUp need, and consistency of two views."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor
 from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.train.stacked import Objective
 
-__all__ = ["classification", "one_hot", "soft_cross_entropy"]
+__all__ = ["classification", "one_hot", "soft_cross_entropy", "symmetric_kl"]
 
 
 def one_hot(
@@ -44,14 +44,33 @@ def soft_cross_entropy(
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
-def classification(statistics: Statistics, device: torch.device, precision: str) -> Objective:
-    """The loss of a model on a batch of raw inputs with soft targets."""
+def symmetric_kl(
+    logits: Float[Tensor, "batch classes"], other: Float[Tensor, "batch classes"]
+) -> Float[Tensor, ""]:
+    """The mean over the batch of (KL(p, q) + KL(q, p)) / 2 between two predictions, in nats."""
+    p, q = logits.log_softmax(dim=1), other.log_softmax(dim=1)
+    return ((p.exp() - q.exp()) * (p - q)).sum(dim=1).mean() / 2
+
+
+def classification(
+    statistics: Statistics, device: torch.device, precision: str, consistency: float = 0.0
+) -> Objective:
+    """The loss of a model on a batch of raw inputs with soft targets.
+
+    Args:
+        statistics: for `standardise`.
+        device: of the model.
+        precision: "float32" or "bfloat16".
+        consistency: the weight of `symmetric_kl` between the two halves of the batch.
+    """
     half = precision == "bfloat16"
 
     def objective(model: Callable[[Any], Tensor], x: Any, target: Tensor) -> Tensor:
         x = standardise(x, statistics)  # before anything is rounded
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             logits = model(x)
-        return soft_cross_entropy(logits.float() if half else logits, target)
+        logits = logits.float() if half else logits
+        loss = soft_cross_entropy(logits, target)
+        return loss + consistency * symmetric_kl(*logits.chunk(2)) if consistency else loss
 
     return objective

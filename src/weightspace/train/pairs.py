@@ -1,16 +1,20 @@
-"""Positive pairs for contrastive training: two networks that represent one object."""
+"""Pairs of networks that represent one object, for contrastive training and for consistency."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from weightspace.dataset.inr_dataset import InrDataset
+from weightspace.dataset.examples import Dataset
+from weightspace.train.batches import batches
+from weightspace.train.draws import split
 from weightspace.train.selection import require_in_memory
 
-__all__ = ["PAIRS", "PairTable", "object_batches"]
+__all__ = ["PAIRS", "PairTable", "object_batches", "view_pairs"]
 
 PAIRS = ("augmented", "views")
 """The kinds of pairs: one view twice, or two views; either way both are augmented afterwards."""
@@ -31,7 +35,7 @@ class PairTable:
     pairs: str
 
     @classmethod
-    def of(cls, dataset: InrDataset, *, pairs: str) -> "PairTable":
+    def of(cls, dataset: Dataset, *, pairs: str) -> "PairTable":
         """Gather the objects of `dataset` that can make a pair of the kind `pairs`.
 
         Raises:
@@ -108,3 +112,32 @@ def object_batches(
     while True:
         epoch = torch.randperm(n, generator=generator).to(device)
         yield from epoch[: n - n % batch_size].split(batch_size)
+
+
+def view_pairs(
+    dataset: Dataset, *, batch_size: int, generator: torch.Generator, skip: int = 0
+) -> Iterator[tuple[Int64[Tensor, " batch"], Any]]:
+    """Yield two views each of `batch_size // 2` objects, without end.
+
+    The objects come in the order of `batches`, so that each epoch of theirs has every object
+    once; the two views are drawn anew each time. An object with a single view is left out.
+
+    Args:
+        dataset: the networks.
+        batch_size: how many networks to yield at a time, an even number.
+        generator: the source of the order and the draws, on the CPU.
+        skip: how many batches to leave out at the start.
+
+    Yields:
+        The indices `(batch_size,)` in the dataset, whose second half are the other views of the
+        first, and the networks at them.
+
+    Raises:
+        ValueError: if no object has two views, or the networks are not in memory.
+    """
+    table, device = PairTable.of(dataset, pairs="views"), dataset.device
+    (views,) = split(generator, [device])
+    order = batches(len(table), batch_size=batch_size // 2, generator=generator, device=device)
+    drawn = (torch.cat(table.draw(objects, generator=views)) for objects in order)
+    for index in islice(drawn, skip, None):
+        yield index, dataset.inputs[index]

@@ -32,14 +32,14 @@ def build_scheme(
 
     Raises:
         ValueError: if a kind is unknown, a setting is out of its range, or anything but networks
-            is to be augmented or mixed.
+            is to be augmented, mixed or trained for consistency.
     """
     specs, mix = scheme.get("augment") or (), scheme.get("mix")
     if not isinstance(train, InrDataset):
-        if specs or mix:
+        if specs or mix or scheme.get("consistency"):
             raise ValueError(
-                "the scheme augments or mixes the weights of networks, but the model reads raw "
-                "data; train it with the scheme 'none'"
+                "the scheme augments, mixes or pairs networks, but the model reads raw data; "
+                "train it with the scheme 'none'"
             )
         return None, None
     augment = build_augment(specs, omega_0=train.omega_0)

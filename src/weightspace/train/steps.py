@@ -84,6 +84,7 @@ def check_settings(
     clip_norm: float | None,
     evaluate_every: int,
     precision: str = "float32",
+    consistency: float = 0.0,
     **examples: int,
 ) -> None:
     """Stop before training if a setting is out of its range, or there are no `examples`.
@@ -96,6 +97,8 @@ def check_settings(
         *((name, n, n > 0, "at least 1") for name, n in counts.items()),
         ("updates", updates, updates > 0, "at least 1"),
         ("batch_size", batch_size, batch_size > 0, "at least 1"),
+        ("consistency", consistency, 0 <= consistency < math.inf, "at least 0 and finite"),
+        ("batch_size", batch_size, not consistency or batch_size % 2 == 0, "even, for pairs"),
         ("lr", lr, 0 < lr < math.inf, "positive and finite"),
         ("weight_decay", weight_decay, 0 <= weight_decay < math.inf, "at least 0 and finite"),
         ("warmup", warmup, 0 <= warmup <= updates, f"from 0 to updates = {updates}"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from weightspace.augment.compose import Augmentation
@@ -13,11 +13,13 @@ from weightspace.augment.mixup import Mix
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.statistics import Statistics, standardise
 from weightspace.parts import in_parts
+from weightspace.train.accuracy import balanced_accuracy, scores
 from weightspace.train.batches import examples
 from weightspace.train.calibrate import calibrate_norms
 from weightspace.train.draws import global_rng_from, split
 from weightspace.train.history import History
 from weightspace.train.losses import classification, one_hot
+from weightspace.train.pairs import view_pairs
 from weightspace.train.selection import subset
 from weightspace.train.stacked import Stacked
 from weightspace.train.steps import (
@@ -29,14 +31,7 @@ from weightspace.train.steps import (
 )
 from weightspace.train.unfinished import UnfinishedTraining, captured, put_back
 
-__all__ = [
-    "balanced_accuracy",
-    "majority_accuracy",
-    "predict",
-    "scores",
-    "train_supervised",
-    "train_together",
-]
+__all__ = ["predict", "train_supervised", "train_together"]
 
 
 def train_supervised(
@@ -80,6 +75,7 @@ def train_together(
     weight_decay: float,
     warmup: int,
     label_smoothing: float = 0.0,
+    consistency: float = 0.0,
     clip_norm: float | None = None,
     evaluate_every: int,
     precision: str = "float32",
@@ -113,6 +109,9 @@ def train_together(
         weight_decay: of AdamW.
         warmup: the number of updates over which the learning rate rises.
         label_smoothing: the share of each target that is spread over all classes.
+        consistency: the weight in the loss of `symmetric_kl` between the predictions of two views
+            of one object. Unless it is 0, a batch is of `view_pairs`: as many networks, but two
+            views each of half as many objects, augmented apart.
         clip_norm: scale the gradients of each model down to this norm; None never does.
         evaluate_every: updates between evaluations; the last update always has one.
         precision: "float32", or "bfloat16" for what the models multiply while they train.
@@ -131,13 +130,19 @@ def train_together(
         finite, the error that says so.
 
     Raises:
-        ValueError: if a setting is out of its range or a dataset is empty.
+        ValueError: if a setting is out of its range, a dataset is empty, or consistency is asked
+            for with a mix or of objects with one view.
+
+    Reference: Liang et al. 2021, R-Drop, equation 4: consistency, there of two dropouts.
     """
+    if consistency and mix is not None:
+        raise ValueError("consistency is of two views of one object, mixtures are of two objects")
     check_settings(
         training=len(train),
         validation=len(val),
         updates=updates,
         batch_size=batch_size,
+        consistency=consistency,
         lr=lr,
         weight_decay=weight_decay,
         warmup=warmup,
@@ -150,14 +155,15 @@ def train_together(
     unfinished, report = unfinished or UnfinishedTraining(), progress or (lambda *_: None)
     saved = unfinished.load()
     done = 0 if saved is None else saved["update"]
+    read = view_pairs if consistency else examples
     for model, generator in zip(models, generators, strict=True):
         order, chosen, augmented, mixed, layers = split(
             generator, ("cpu", "cpu", device, device, device)
         )
         seen = subset(train, len(val), generator=chosen)
-        batches = examples(train, batch_size=batch_size, generator=order, skip=done)
+        batches = read(train, batch_size=batch_size, generator=order, skip=done)
         runs.append(_Run(model.train(), batches, augmented, mixed, layers, seen))
-    objective = classification(statistics, device, precision)
+    objective = classification(statistics, device, precision, consistency)
     stacked = Stacked(models, objective) if len(models) > 1 else None
     stepper = Stepper(
         list(models[0].parameters()) if stacked is None else stacked.parameters,
@@ -275,25 +281,3 @@ def predict(
         logits = [*in_parts(lambda i: model(standardise(dataset.inputs[i], statistics)), *given)]
     model.train(was_training)
     return torch.cat(logits)
-
-
-def scores(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> tuple[float, float]:
-    """The accuracy in [0, 1] and the mean cross-entropy in nats."""
-    hits = (logits.argmax(dim=1) == labels).sum().item()
-    return hits / len(labels), nn.functional.cross_entropy(logits, labels).item()
-
-
-def balanced_accuracy(logits: Float[Tensor, "n classes"], labels: Int[Tensor, " n"]) -> float:
-    """The mean over the classes that occur in `labels` of the share of theirs that is right.
-
-    It is the accuracy where all these classes have equally many examples.
-    """
-    labels, hits = labels.cpu(), (logits.argmax(dim=1) == labels).cpu()
-    members = labels[:, None] == labels.unique()  # (n, classes that occur)
-    recalls = (members & hits[:, None]).sum(dim=0) / members.sum(dim=0).double()
-    return recalls.mean().item()
-
-
-def majority_accuracy(train: Int[Tensor, " n"], test: Int[Tensor, " m"]) -> float:
-    """The accuracy on `test` of always answering the most frequent label of `train`."""
-    return (test.cpu() == train.cpu().mode().values).double().mean().item()
