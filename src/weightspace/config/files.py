@@ -90,7 +90,7 @@ class _Loader(yaml.SafeLoader):
         super().__init__(stream)
         self._open: list[str | None] = []  # the anchors of the nodes that are being read
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Read a node, which may not be the alias of one that it lies in."""
         event = self.peek_event()
         if self.check_event(yaml.AliasEvent):

@@ -1,6 +1,7 @@
 """The folders of the NFN sets, whose names say class and view."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from weightspace.dataset.interchange.listing import InterchangeError, Listing
@@ -14,7 +15,7 @@ _FOLDER = re.compile(r"(?P<prefix>.+?)(?:_aug(?P<copy>\d+))?_(?P<label>\d+)s")
 _FILE = re.compile(r"net(\d+)\.pth")
 
 
-def read_nfn_folders(root: Path, *, split_points: tuple[int, int] | None = None) -> Listing | None:
+def read_nfn_folders(root: Path, *, split_points: Sequence[int] | None = None) -> Listing | None:
     """List `<prefix>_<label>s/net<object>.pth` and its copies `<prefix>_aug<i>_<label>s/...`.
 
     The number of the file is the object's index in the official set, training objects first.

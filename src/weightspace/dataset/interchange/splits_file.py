@@ -131,8 +131,10 @@ def _json(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
         content = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InterchangeError(f"{path} is not JSON ({error}): mend it or write it anew") from error
+    except ValueError as error:
+        raise InterchangeError(f"{path}: {error}: mend it or write it anew") from error
     if not isinstance(content, dict):
         raise InterchangeError(
             f"{path} holds a {type(content).__name__}; expected an object of splits, as "

@@ -50,7 +50,7 @@ def read_state_dicts(
     output_scale: float | None = None,
     axes: str | None = None,
     view_part: ViewPart = None,
-    split_points: tuple[int, int] | None = None,
+    split_points: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InrSet:
     """Read a DWSNets, a multi-view or an NFN set, or one of `write_state_dicts`.
@@ -178,7 +178,7 @@ def _check_names(dataset: str | None, classes: Sequence[str] | None) -> None:
         raise InterchangeError(f"the class {twice[0]!r} is named twice: name each once")
 
 
-def _listing(source: Path, view_part: ViewPart, split_points: tuple[int, int] | None) -> Listing:
+def _listing(source: Path, view_part: ViewPart, split_points: Sequence[int] | None) -> Listing:
     if not source.exists():
         raise InterchangeError(f"{source} does not exist: give the folder of an unpacked set")
     if (splits_file := find_splits_file(source)) is not None:
@@ -249,7 +249,7 @@ def _check_range(listing: Listing, name: str, values: Sequence[Any] | np.ndarray
     kind = COLUMNS[name]
     if kind is np.str_:
         return
-    most = np.finfo(kind).max if kind is np.float32 else np.iinfo(kind).max
+    most = float(np.finfo(kind).max) if kind is np.float32 else np.iinfo(kind).max
     for path, value in zip(listing.paths, values, strict=True):
         if most < abs(value) < math.inf:
             raise InterchangeError(
