@@ -247,9 +247,12 @@ def _columns(listing: Listing, labels: np.ndarray) -> dict[str, np.ndarray]:
 def _check_range(listing: Listing, name: str, values: Sequence[Any] | np.ndarray) -> None:
     """Refuse numbers that the type of their column cannot hold."""
     kind = COLUMNS[name]
-    if kind is np.str_:
+    if issubclass(kind, np.integer):
+        most = np.iinfo(kind).max
+    elif issubclass(kind, np.floating):
+        most = float(np.finfo(kind).max)
+    else:
         return
-    most = float(np.finfo(kind).max) if kind is np.float32 else np.iinfo(kind).max
     for path, value in zip(listing.paths, values, strict=True):
         if most < abs(value) < math.inf:
             raise InterchangeError(
