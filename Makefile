@@ -58,6 +58,6 @@ format: .venv/installed
 # allows it; UPGRADE=--upgrade takes the newest. Then: .venv/bin/python envs/write_licences.py
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/python -m pip install --quiet --require-hashes --no-deps --requirement envs/uv.lock
 	.venv-lock/bin/python envs/write_pins.py $(UPGRADE)
 	rm -rf .venv-lock

@@ -26,11 +26,19 @@ HEADERS = {
 # edit.
 #   .venv/bin/python -m pip install --require-hashes --no-deps --requirement envs/slurm.lock
 """,
+    ENVS / "cluster-generic.lock": """\
+# The extra `cluster-generic`, beside requirements.lock (docs/cluster.md). Written by `make lock`;
+# do not edit.
+""",
+    ENVS / "uv.lock": """\
+# The extra `uv`, with which `make lock` resolves the others. Written by it; do not edit.
+""",
 }
+EXTRAS = ("slurm", "cluster-generic", "uv")
 CONDA_HEADER = """\
-# The pins of requirements.lock for conda users. Written by `make lock`; do not edit.
-#   conda env create --file envs/weightspace.yaml && conda activate weightspace
-#   pip install --no-deps --no-build-isolation --editable .
+# The pins of requirements.lock and cuda.lock, for `snakemake --sdm conda`. Written by `make lock`;
+# do not edit. It has no hashes (docs/decisions.md): for these give conda's Python to make, as
+#   conda create --name weightspace python=3.11 && conda activate weightspace && make PYTHON=python
 name: weightspace
 channels:
   - conda-forge
@@ -81,14 +89,17 @@ def is_cuda(pin: str) -> bool:
 def main() -> None:
     """Write all locks and the conda file."""
     before = [pin for path in HEADERS if path.exists() for pin in pins(path.read_text())]
-    everything = resolve("dev", "slurm", preferred=before)
+    everything = resolve("dev", *EXTRAS, preferred=before)
     base = resolve("dev", preferred=everything)
     locked = [allow_own_build(p) if p.startswith("torch==") else p for p in base if not is_cuda(p)]
     cuda = [pin for pin in base if is_cuda(pin)]
-    slurm = [pin for pin in everything if pin not in base]
-    for (path, header), content in zip(HEADERS.items(), (locked, cuda, slurm), strict=True):
+    extras = [
+        [pin for pin in resolve("dev", extra, preferred=everything) if pin not in base]
+        for extra in EXTRAS
+    ]
+    for (path, header), content in zip(HEADERS.items(), (locked, cuda, *extras), strict=True):
         path.write_text(header + "".join(content))
-    lines = [pin.split(" \\")[0] for pin in locked]
+    lines = [pin.split(" \\")[0] for pin in (*locked, *cuda)]
     conda = CONDA_HEADER + "".join(f'      - "{line}"\n' for line in lines)
     (ENVS / "weightspace.yaml").write_text(conda)
 

@@ -1,14 +1,20 @@
 """The command line: `python -m weightspace import | export | info | render`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weightspace.dataset.interchange.state_dicts import read_state_dicts, write_state_dicts
 from weightspace.dataset.interchange.summary import summary
-from weightspace.dataset.interchange.tensors_file import read_safetensors, write_safetensors
-from weightspace.store import read_inrs, write_inrs
+from weightspace.dataset.interchange.tensors_file import (
+    holds_set,
+    read_safetensors,
+    write_safetensors,
+)
+from weightspace.failures import clear_message
+from weightspace.store import StoreError, read_header, read_inrs, write_inrs
 
 __all__ = ["main"]
 
@@ -18,8 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         given.run(given)
-    except (ValueError, OSError) as error:
-        print(f"weightspace {given.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read it has had enough, as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if (message := clear_message(error)) is None:
+            raise
+        print(f"weightspace {given.command}: {' '.join(message.split())}", file=sys.stderr)
         return 2
     return 0
 
@@ -28,6 +39,7 @@ def _import(given: argparse.Namespace) -> None:
     names = ("dataset", "classes", "shape", "omega_0", "output_offset", "output_scale", "axes")
     stated = {name: getattr(given, name) for name in (*names, "view_part", "split_points")}
     stated = {name: value for name, value in stated.items() if value is not None}
+    _check_out(given.out, "an HDF5 file of weightspace", _holds_networks)
     if given.source.suffix == ".safetensors":
         if stated:
             raise ValueError(f"a safetensors file says all itself: leave out {', '.join(stated)}")
@@ -39,11 +51,13 @@ def _import(given: argparse.Namespace) -> None:
 
 
 def _export(given: argparse.Namespace) -> None:
-    inrs = read_inrs(given.file)
     suffix = "safetensors" if given.out.suffix == ".safetensors" else "pth"
     if (given.format or suffix) == "safetensors":
+        _check_out(given.out, "a safetensors file of weightspace", holds_set)
+        inrs = read_inrs(given.file)
         write_safetensors(given.out, inrs)
     else:
+        inrs = read_inrs(given.file)
         write_state_dicts(given.out, inrs, progress=_progress("files"))
     print(f"{given.out}: {len(inrs.weights)} networks")
 
@@ -57,8 +71,29 @@ def _render(given: argparse.Namespace) -> None:
     from weightspace.report.figures.one_object import object_figure
     from weightspace.report.saving import save_figure
 
+    if given.out.is_dir():
+        raise ValueError(f"{given.out} is a folder: name the picture in it, as {given.out}/x.png")
+    if given.out.exists() and given.out.samefile(given.file):
+        raise ValueError(f"{given.out} is the file of the networks: give another name")
     save_figure(object_figure(given.file, given.object, given.view), [given.out])
     print(given.out)
+
+
+def _check_out(out: Path, kind: str, is_kind: Callable[[Path], bool]) -> None:
+    """Refuse to replace what is not of a kind: it may be the set itself, or another's file."""
+    if out.exists() and not is_kind(out):
+        raise ValueError(
+            f"{out} is there and is not {kind}, which alone would be replaced: give another name, "
+            f"or take it away"
+        )
+
+
+def _holds_networks(path: Path) -> bool:
+    try:
+        read_header(path)
+    except StoreError:
+        return False
+    return True
 
 
 def _progress(what: str) -> Callable[[int, int], None] | None:

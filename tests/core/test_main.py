@@ -1,6 +1,7 @@
 """The command line, on sets that the tests write."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -125,6 +126,10 @@ def test_info_of_an_import_says_that_the_quality_is_unknown(source, tmp_path, ca
         ("import", "SOURCE", "a.h5", "--shape", "28"),
         ("import", "SOURCE", "a.h5", "--view-part", "7"),
         ("import", "SOURCE", "SOURCE"),
+        ("import", "SOURCE", "a.h5", "--dataset", ""),
+        ("import", "SOURCE", "a.h5", "--classes", "a", "a"),
+        ("import", "SOURCE", "a.h5", "--split-points", "5", "2"),
+        ("import", "SOURCE", "a.h5", "--shape", "100000000", "100000000"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(source, tmp_path, monkeypatch, capsys, arguments):
@@ -135,6 +140,70 @@ def test_bad_input_is_one_line_and_status_2(source, tmp_path, monkeypatch, capsy
     assert len(err.splitlines()) == 1
     assert err.startswith(f"weightspace {arguments[0]}: ")
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_only_a_file_of_the_kind_is_replaced(source, tmp_path, capsys):
+    h5, packed = tmp_path / "a.h5", tmp_path / "a.safetensors"
+    for _ in range(2):
+        assert run("import", source, h5, "--shape", "5", "6") == 0
+        assert run("export", h5, packed) == 0
+    before = {path: path.read_bytes() for path in (h5, packed, source / "splits.json")}
+    (tmp_path / "link").symlink_to(source / "splits.json")
+    capsys.readouterr()
+    for arguments in (
+        ("import", source, source / "splits.json"),
+        ("import", source, tmp_path / "link"),
+        ("import", packed, packed),
+        ("export", h5, h5, "--format", "safetensors"),
+    ):
+        assert run(*arguments) == 2
+        assert "is there and is not a" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_render_says_that_out_is_a_folder_or_the_networks(source, tmp_path, capsys):
+    run("import", source, tmp_path / "a.png", "--shape", "5", "6")
+    before = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "d.png").mkdir()
+    assert run("render", tmp_path / "a.png", "--out", tmp_path / "d.png") == 2
+    assert "d.png is a folder: name the picture in it" in capsys.readouterr().err
+    assert run("render", tmp_path / "a.png", "--out", tmp_path / "a.png") == 2
+    assert "is the file of the networks" in capsys.readouterr().err
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory ran out"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
+        (OSError(28, "No space left on device"), "the disk is full: make room there"),
+        (RuntimeError("a bug"), None),
+    ],
+)
+def test_what_a_job_says_clearly_the_command_line_does(monkeypatch, capsys, error, said):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("weightspace.__main__.summary", fail)
+    if said is None:
+        with pytest.raises(RuntimeError, match="a bug"):
+            run("info", "a.h5")
+        return
+    assert run("info", "a.h5") == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_reader_that_has_had_enough_ends_it_quietly(source, tmp_path):
+    run("import", source, tmp_path / "a.h5")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "weightspace", "info", str(tmp_path / "a.h5")]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_it_runs_as_a_module(tmp_path):

@@ -71,6 +71,12 @@ def test_a_folder_needs_its_keys(missing):
     assert f"source folder needs the keys path, size, channels; {missing} is missing" in message
 
 
+def test_a_path_may_begin_at_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/ours")
+    assert check(**{**FOLDER, "path": "~/x"}).path == "/home/of/ours/x"
+    assert check(**{**FOLDER, "path": "./x~"}).path == "./x~"
+
+
 @pytest.mark.parametrize(("key", "value"), [("path", "x"), ("size", [8, 8]), ("channels", 1)])
 def test_an_official_set_has_no_such_keys(key, value):
     message = refused(source="mnist", **{key: value})

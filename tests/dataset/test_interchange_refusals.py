@@ -140,8 +140,25 @@ def test_numbers_that_are_not_finite_are_refused(write, value):
         ({"train": ["/gone/gone.pth"]}, "names /gone/gone.pth, which does not lie in"),
         ({"train": {"path": ["a.pth"], "label": [1]}}, "a.pth has the label 0, but"),
         ({"train": {"path": ["a.pth"], "label": [[1]]}}, "the label of a.pth is [1], a list"),
-        ({"train": ["a.pth", "a.pth"]}, "a.pth and a.pth are both view 0 of object 'a'"),
-        ({"train": ["a.pth"], "test": ["a.pth"]}, "a.pth has the split 'train' and a.pth has"),
+        (
+            {"train": ["a.pth", "a.pth"]},
+            "a.pth twice, in the splits 'train' and 'train'",
+        ),
+        ({"train": ["./a.pth"], "test": [".//a.pth"]}, "names a.pth twice"),
+        ('{"train": ["a.pth"], "train": ["b.pth"]}', "the key 'train' is there twice"),
+        ({"train": ["a" * 300]}, "longer than the name of a file can be"),
+        ({"train": [5000 * "a/"]}, "longer than the name of a file can be"),
+        (
+            {"train": {"path": ["a.pth"], "label": [10**30]}},
+            "the label of a.pth is a number of",
+        ),
+        ({"train": {"path": ["a.pth"], "psnr": [10**400]}}, "'psnr' must hold numbers (int too"),
+        ({"train": {"path": ["a.pth"], "psnr": [1e300]}}, "the psnr of a.pth is out of range"),
+        ({"train": {"path": ["a.pth"], "steps": [2**31]}}, "steps of a.pth is out of range"),
+        (
+            {"train": ["a.pth"], "test": ["a.pth"]},
+            "a.pth twice, in the splits 'train' and 'test'",
+        ),
         (
             {"train": {"path": ["a.pth"], "view": [0]}, "test": ["b.pth"]},
             "only the splits ['train'] have 'view'",
@@ -156,7 +173,7 @@ def test_numbers_that_are_not_finite_are_refused(write, value):
         ),
         (
             {"train": {"path": ["a.pth"], "object_id": [2**70], "view": [0]}},
-            "does not make a set",
+            "the object_id of a.pth is out of range, which ends at 9223372036854775807",
         ),
     ],
 )
@@ -206,10 +223,45 @@ def test_labels_that_are_no_classes_are_refused(write, labels, settings, expecte
         ({"axes": "yx"}, "axes is 'yx'"),
         ({"shape": (28,)}, "need a grid of 2 axes"),
         ({"shape": (28, 1)}, "of two points or more"),
+        ({"shape": (10**8, 10**8)}, "has 1.0e+16 points, more than 1.1e+09"),
+        ({"dataset": ""}, "'' cannot be the name of a set or class"),
+        ({"dataset": "\udcfe"}, "cannot be the name of a set or class"),
+        ({"classes": ("", "b")}, "'' cannot be the name of a set or class"),
+        ({"classes": ("a", "b", "a")}, "the class 'a' is named twice"),
+        ({"split_points": (5, 2)}, "splits.json says the splits: leave out split_points"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(write, settings, expected):
     assert expected in refusal(write({"a.pth": state()}), **settings)
+
+
+def test_a_setting_that_decides_nothing_is_refused(write, tmp_path):
+    splits = {"train": {"path": ["a.pth"], "object_id": [0], "view": [0]}}
+    root = write({"a.pth": state()}, splits)
+    for part in (7, "none"):
+        assert "of each file: leave out view_part" in refusal(root, view_part=part)
+    (root / "splits.json").unlink()
+    (root / "a_0s").mkdir()
+    (root / "a.pth").rename(root / "a_0s" / "net0.pth")
+    assert "leave out view_part" in refusal(root, view_part=0)
+    for points in ((5, 2), (-1, 2)):
+        assert f"the split points are {points[0]} and 2" in refusal(root, split_points=points)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, which needs no import"),
+        (b"PK\x03\x04", "is one .pth file or a zip archive"),
+        (b"\x80\x02", "is one .pth file"),
+        (b"\xff", "is no text in UTF-8"),
+    ],
+)
+def test_a_source_that_is_no_set_is_called_by_its_name(tmp_path, content, expected):
+    (tmp_path / "x").write_bytes(content)
+    message = refusal(tmp_path / "x")
+    assert f"x {expected}" in message
+    assert "give one of these" in message
 
 
 def test_networks_of_three_inputs_need_a_shape_and_our_axes(write):
@@ -239,6 +291,7 @@ def test_a_folder_without_a_set_is_refused(tmp_path):
         "{}",
         '{"format": "other", "version": 1}',
         '{"format": "weightspace.state_dicts", "version": 2}',
+        '{"format": "weightspace.state_dicts", "version": 2, "version": 1}',
     ],
 )
 def test_a_weightspace_json_that_cannot_be_read_is_refused(write, text):

@@ -1,7 +1,10 @@
 """Sets written in the forms of others and read again: bit by bit, or equal pictures."""
 
+import errno
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,9 +193,35 @@ def test_a_broken_off_export_is_no_set(whole, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_state_dicts(tmp_path / "out", whole, progress=stop)
-    with pytest.raises(InterchangeError, match=r"holds neither splits\.json"):
-        read_state_dicts(tmp_path / "out")
+        write_state_dicts(tmp_path / "new" / "out", whole, progress=stop)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_an_export_to_a_full_disk_leaves_nothing_and_can_be_run_again(whole, tmp_path, monkeypatch):
+    write, done = Path.write_bytes, []
+
+    def full(path, content):
+        done.append(path)
+        if len(done) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    out = tmp_path / "new" / "out"
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_state_dicts(out, whole)
+    assert caught.value.filename == str(out)
+    assert not list(out.parent.iterdir())
+    out.mkdir()
+    write_state_dicts(out, whole)
+    assert [x.name for x in out.parent.iterdir()] == ["out"]
+
+
+def test_an_export_does_not_replace_the_folder_where_one_is(whole, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InterchangeError, match="give a new folder in it"):
+        write_state_dicts(".", whole)
 
 
 def test_safetensors_give_the_same_file(whole, tmp_path):

@@ -73,6 +73,21 @@ def not_a_number():
     return config("fit: {lr: .nan}", "fit.lr")
 
 
+@kind("config: a value too large")
+def too_large():
+    return config("train: {batch_size: 1000000000000}", "train.batch_size")
+
+
+@kind("config: widths too large")
+def too_wide():
+    return config("fit: {hidden: [100000000]}", "fit.hidden")
+
+
+@kind("config: an alias within itself")
+def circle():
+    return config("train: &a\n  seeds: *a\n", "study.yaml, line 2")
+
+
 @kind("config: unknown scheme")
 def unknown_scheme():
     return config(block(scheme="nnoe"), "experiments: views.0")
@@ -107,6 +122,29 @@ def more_objects():
 def no_path():
     text = OWN.replace("path: images, ", "") + "val: 2, test: 2}}"
     return config(text, "datasets.own")
+
+
+@kind("config: none of the numbers")
+def four_channels():
+    return config(OWN.replace("channels: 1", "channels: 4") + "val: 2, test: 2}}", "own.channels")
+
+
+@kind("config: pictures too large")
+def large_pictures():
+    text = OWN.replace("[8, 8]", "[8, 100000]") + "val: 2, test: 2}}"
+    return config(text, "datasets.own.size")
+
+
+@kind("config: braces in a path")
+def braces():
+    text = OWN.replace("path: images", "path: './i{m}'") + "val: 2, test: 2}}"
+    return config(text, "datasets.own.path")
+
+
+@kind("config: a home that is none")
+def no_home():
+    text = OWN.replace("path: images", "path: ~nobody_of_this_name/x") + "val: 2, test: 2}}"
+    return config(text, "datasets.own.path")
 
 
 @kind("config: a cell twice")

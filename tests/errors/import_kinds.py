@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import torch
-from ways import Met, command, kind, script
+from ways import GOLDEN, Met, command, kind, script
 
 
 def network(n=3, **more):
@@ -83,6 +83,108 @@ def two_splits():
     return theirs(splits=splits, names="theirs/splits.json")
 
 
+@kind("import: a file in two splits")
+def leak():
+    columns = {"label": [0], "view": [0]}
+    train = {"path": ["a.pth"], "object_id": [1], **columns}
+    test = {"path": ["./a.pth"], "object_id": [2], **columns}
+    return theirs(splits={"train": train, "test": test}, names="theirs/splits.json")
+
+
+@kind("import: a split twice")
+def split_twice():
+    return theirs(splits='{"train": ["a.pth"], "train": ["b.pth"]}', names="theirs/splits.json")
+
+
+@kind("import: a path too long")
+def long_path():
+    return theirs(splits={"train": ["a" * 5000]}, names="theirs/splits.json")
+
+
+@kind("import: a label of too many digits")
+def huge_label():
+    splits = {"train": {"path": ["a.pth"], "label": [10**30]}}
+    return theirs(splits=splits, names="theirs/splits.json")
+
+
+@kind("import: an object_id of too many digits")
+def huge_id():
+    splits = {"train": {"path": ["a.pth"], "object_id": [2**70], "view": [0]}}
+    return theirs(splits=splits, names="theirs/splits.json")
+
+
+@kind("import: weightspace.json with a key twice")
+def sidecar_twice():
+    met = theirs(names="theirs/weightspace.json")
+    Path("theirs/weightspace.json").write_text('{"version": 2, "version": 1}')
+    return met
+
+
+@kind("import: an HDF5 file")
+def hdf5():
+    Path("ok.h5").write_bytes(GOLDEN.read_bytes())
+    return Met(command("import", "ok.h5", "networks.h5"), "ok.h5")
+
+
+@kind("import: one .pth file")
+def one():
+    torch.save(network(), "a.pth")
+    return Met(command("import", "a.pth", "networks.h5"), "a.pth")
+
+
+def with_option(*options, names):
+    """The import of a good set with an option that cannot be."""
+    theirs()
+    return Met(command("import", "theirs", "new.h5", *options), names)
+
+
+@kind("import: a grid too large")
+def huge_grid():
+    return with_option("--shape", 10**8, 10**8, names="shape")
+
+
+@kind("import: an empty name")
+def empty_name():
+    return with_option("--dataset", "", names="''")
+
+
+@kind("import: a class twice")
+def class_twice():
+    return with_option("--classes", "a", "a", names="'a'")
+
+
+@kind("import: split points that decide nothing")
+def split_points():
+    return with_option("--split-points", 5, 2, names="theirs/splits.json")
+
+
+@kind("import: a view part that decides nothing")
+def view_part():
+    columns = {"path": ["a.pth"], "object_id": [1], "view": [0]}
+    theirs(splits={"train": columns})
+    arguments = ("theirs", "new.h5", "--view-part", 7)
+    return Met(command("import", *arguments), "theirs/splits.json")
+
+
+@kind("import: onto its own splits file")
+def onto_itself():
+    theirs()
+    return Met(command("import", "theirs", "theirs/splits.json"), "theirs/splits.json")
+
+
+@kind("export: onto its own file")
+def export_onto_itself():
+    Path("ok.h5").write_bytes(GOLDEN.read_bytes())
+    return Met(command("export", "ok.h5", "ok.h5", "--format", "safetensors"), "ok.h5")
+
+
+@kind("render: onto a folder")
+def render_onto_folder():
+    Path("ok.h5").write_bytes(GOLDEN.read_bytes())
+    Path("d.png").mkdir()
+    return Met(command("render", "ok.h5", "--out", "d.png"), "d.png")
+
+
 @kind("import: no set there")
 def no_set():
     Path("theirs").mkdir()
@@ -101,6 +203,11 @@ def table(content):
 @kind("metrics: truncated")
 def metrics_truncated():
     return table('{"study": "x", ')
+
+
+@kind("metrics: a key twice")
+def metrics_twice():
+    return table('{"study": "x", "study": "y"}')
 
 
 @kind("metrics: of something else")

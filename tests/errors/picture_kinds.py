@@ -101,6 +101,12 @@ def misplaced():
     return Met(pictures(), "images")
 
 
+@kind("pictures: a class whose name is no text")
+def foreign_name():
+    folder(("cat", "dog", "e\udcffl"))  # the byte 0xff
+    return Met(pictures(), "images")
+
+
 @kind("pictures: more objects than there are")
 def too_many():
     folder()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from weightspace.config.train import UpdatesConfig
-from weightspace.config.types import Count, Positive, Strict
+from weightspace.config.types import Count, Positive, Strict, Width
 
 __all__ = ["ContrastiveCell", "ContrastiveCellsConfig", "ContrastiveConfig"]
 
@@ -77,7 +77,7 @@ class PretrainingConfig(_EncoderConfig):
     """Pre-training without labels, the same for every scheme; a batch counts pairs."""
 
     temperature: Positive
-    projection: Count
+    projection: Width
 
 
 class FineTuneConfig(_EncoderConfig):
@@ -95,7 +95,7 @@ class ProbeConfig(Strict):
 class ContrastiveConfig(Strict):
     """Contrastive pre-training and what it is worth with few labels."""
 
-    embedding: Count
+    embedding: Width
     label_fractions: list[Fraction] = Field(min_length=1)
     pretraining: PretrainingConfig
     fine_tune: FineTuneConfig

@@ -1,5 +1,6 @@
 """The section of one dataset: which pictures or shapes, and how many objects of each split."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -8,7 +9,7 @@ from weightspace.config.types import Count, Positive, Seed, Strict
 
 __all__ = ["BUNDLED", "SHAPES", "DatasetConfig", "PointsConfig", "download_name"]
 
-Side = Annotated[int, Field(ge=2)]
+Side = Annotated[int, Field(ge=2, le=2**14)]
 
 # The keys that a source needs; no other source has them.
 OWN_KEYS = {
@@ -116,6 +117,21 @@ class DatasetConfig(Strict):
     balance: Literal["equal", "proportional"] = "equal"
     points: PointsConfig | None = Field(default=None, validate_default=True)
     fit: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("path")
+    @classmethod
+    def _of_a_file(cls, path: str | None) -> str | None:
+        if path is None:
+            return None
+        if "{" in path or "}" in path:
+            raise ValueError(
+                f"{path!r} has braces, which Snakemake takes for a wildcard: rename the folder, or "
+                "make a link to it"
+            )
+        try:
+            return str(Path(path).expanduser()) if path.startswith("~") else path
+        except RuntimeError:
+            raise ValueError(f"there is no home folder for {path!r}: write it in full") from None
 
     @field_validator("train", "val", "test")
     @classmethod

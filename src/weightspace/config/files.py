@@ -15,6 +15,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from weightspace.config.study import ConfigError
+from weightspace.once import once
 
 __all__ = ["check_files", "main", "read_file"]
 
@@ -77,21 +78,32 @@ def main(paths: Sequence[str]) -> int:
 def _parsed(text: str) -> Any:
     """As Snakemake does it: JSON, which may have tabs, else YAML."""
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError:
         return yaml.load(text, _Loader)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The keys of a JSON object, each of which must be there once."""
-    names = [name for name, _ in pairs]
-    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise ValueError(f"the key {twice[0]!r} is there twice")
-    return dict(pairs)
-
-
 class _Loader(yaml.SafeLoader):
-    """The safe loader, but that of a key that is there twice the last one does not win."""
+    """The safe loader, without keys that are there twice and without nodes within themselves."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._open: list[str | None] = []  # the anchors of the nodes that are being read
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Read a node, which may not be the alias of one that it lies in."""
+        event = self.peek_event()
+        if self.check_event(yaml.AliasEvent):
+            if event.anchor in self._open:
+                raise ComposerError(
+                    problem=f"the alias '*{event.anchor}' lies within what it stands for",
+                    problem_mark=event.start_mark,
+                )
+            return super().compose_node(parent, index)
+        self._open.append(event.anchor)
+        node = super().compose_node(parent, index)
+        self._open.pop()
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Read a mapping whose keys differ; `<<` may be there more than once."""
@@ -119,6 +131,8 @@ def _problem(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or "it is not YAML"
     if "there twice" in problem:
         return f"{problem}: take one of them out"
+    if "lies within" in problem:
+        return f"{problem}: write out what is meant"
     lines = text.splitlines()[error.problem_mark.line :] if error.problem_mark else []
     if lines and "\t" in lines[0]:
         return f"{problem}: YAML is not indented with tabs, put spaces in their place"

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from weightspace.config.types import Count, Device, Positive, Seed, Strict
+from weightspace.config.types import Count, Device, Positive, Seed, Strict, Width
 
 __all__ = ["FitConfig", "ViewsConfig"]
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Views = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class ViewsConfig(Strict):
@@ -17,10 +18,10 @@ class ViewsConfig(Strict):
     `internal` more views of every training object are never trained on.
     """
 
-    train: Count
-    internal: Annotated[int, Field(ge=0)] = 0
-    val: Count
-    test: Count
+    train: Views
+    internal: Annotated[int, Field(ge=0, le=10_000)] = 0
+    val: Views
+    test: Views
 
     def fitted(self) -> dict[str, int]:
         """All the views of an object of each split."""
@@ -30,7 +31,7 @@ class ViewsConfig(Strict):
 class FitConfig(Strict):
     """How a picture becomes the weights of a SIREN."""
 
-    hidden: list[Count] = Field(min_length=1)
+    hidden: list[Width] = Field(min_length=1, max_length=100)
     omega_0: Positive
     output_offset: float = Field(allow_inf_nan=False)
     views: ViewsConfig
@@ -40,7 +41,7 @@ class FitConfig(Strict):
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)]
     target_psnr: Positive | None
     min_psnr: float = Field(allow_inf_nan=False)
-    retries: Annotated[int, Field(ge=0)]
+    retries: Annotated[int, Field(ge=0, le=1000)]
     shared_init: bool = False
     backend: Literal["auto", "reference", "cpu", "cuda"]
     device: Device

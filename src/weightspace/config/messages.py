@@ -35,7 +35,7 @@ def describe(error: Any) -> str:
             valid = re.findall(r"'([^']*)'", context["expected_tags"])
             return f"{key}.kind: unknown {context['tag']!r}; {nearest(context['tag'], valid)}"
         case "literal_error":
-            valid = re.findall(r"'([^']*)'", context["expected"])
+            valid = [x.strip("'") for x in re.split(", | or ", context["expected"])]
             return f"{key}: unknown {given}; " + nearest(given.strip("'"), valid)
         case "model_type" | "dict_type":
             return f"{key}: must be a section of keys (given: {given})"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from weightspace.config.types import Count, NonNegative, Positive, Strict
+from weightspace.config.types import Depth, NonNegative, Positive, Strict, Width
 
 __all__ = ["ModelConfig"]
 
@@ -18,8 +18,8 @@ class MlpConfig(Strict):
     kind: Literal["mlp"]
     lr: Positive
     weight_decay: NonNegative
-    width: Count = 256
-    depth: Count = 2
+    width: Width = 256
+    depth: Depth = 2
 
 
 class DwsConfig(Strict):
@@ -28,12 +28,12 @@ class DwsConfig(Strict):
     kind: Literal["dws"]
     lr: Positive
     weight_decay: NonNegative
-    channels: Count = 16
-    depth: Count = 3
+    channels: Width = 16
+    depth: Depth = 3
     reduce: Literal["mean", "max"] = "mean"
-    neuron_channels: Count = 32
-    network_channels: Count = 64
-    head_width: Count = 128
+    neuron_channels: Width = 32
+    network_channels: Width = 64
+    head_width: Width = 128
     batch_norm: bool = False
     dropout: DropoutShare = 0.0
 
@@ -44,15 +44,15 @@ class GraphTransformerConfig(Strict):
     kind: Literal["graph_transformer"]
     lr: Positive
     weight_decay: NonNegative
-    depth: Annotated[int, Field(ge=2)] = 4
-    heads: Count = 8
-    d_node: Count = 64
-    d_edge: Count = 32
-    d_attention: Count = 128
-    node_hidden: Count = 128
-    edge_hidden: Count = 64
+    depth: Annotated[int, Field(ge=2, le=1000)] = 4
+    heads: Width = 8
+    d_node: Width = 64
+    d_edge: Width = 32
+    d_attention: Width = 128
+    node_hidden: Width = 128
+    edge_hidden: Width = 64
     dropout: DropoutShare = 0.2
-    probes: Annotated[int, Field(ge=0)] = 0
+    probes: Annotated[int, Field(ge=0, le=2**14)] = 0
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "GraphTransformerConfig":
@@ -65,10 +65,10 @@ class RowTransformerConfig(Strict):
     kind: Literal["row_transformer"]
     lr: Positive
     weight_decay: NonNegative
-    depth: Count = 4
-    heads: Count = 4
-    width: Count = 64
-    hidden: Count = 128
+    depth: Depth = 4
+    heads: Width = 4
+    width: Width = 64
+    hidden: Width = 128
     dropout: DropoutShare = 0.1
 
     @model_validator(mode="after")
@@ -82,8 +82,8 @@ class PixelCnnConfig(Strict):
     kind: Literal["pixel_cnn"]
     lr: Positive
     weight_decay: NonNegative
-    channels: Count = 32
-    depth: Count = 3
+    channels: Width = 32
+    depth: Depth = 3
 
 
 class PixelMlpConfig(Strict):
@@ -92,8 +92,8 @@ class PixelMlpConfig(Strict):
     kind: Literal["pixel_mlp"]
     lr: Positive
     weight_decay: NonNegative
-    width: Count = 256
-    depth: Count = 2
+    width: Width = 256
+    depth: Depth = 2
 
 
 class PointnetSettings(Strict):
@@ -101,10 +101,10 @@ class PointnetSettings(Strict):
 
     lr: Positive
     weight_decay: NonNegative
-    width: Count = 64
-    depth: Count = 3
-    features: Count = 256
-    head_width: Count = 128
+    width: Width = 64
+    depth: Depth = 3
+    features: Width = 256
+    head_width: Width = 128
     dropout: DropoutShare = 0.3
 
 

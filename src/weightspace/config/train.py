@@ -13,7 +13,7 @@ class UpdatesConfig(Strict):
     """What every training states of its updates."""
 
     updates: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[int, Field(ge=2, le=2**20)]
     warmup: Annotated[int, Field(ge=0)]
     clip_norm: Positive | None
     evaluate_every: Count

@@ -7,11 +7,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from weightspace.config.messages import nearest
 
-__all__ = ["Count", "Device", "Name", "NonNegative", "Positive", "Seed", "Share", "Strict"]
+__all__ = [
+    "Count",
+    "Depth",
+    "Device",
+    "Name",
+    "NonNegative",
+    "Positive",
+    "Seed",
+    "Share",
+    "Strict",
+    "Width",
+]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+# The upper bounds are far above what can be run: what is above them is a slip of the pen.
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=2**14)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Device = Literal["auto", "cpu", "cuda"]

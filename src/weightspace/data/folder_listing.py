@@ -120,7 +120,18 @@ def _cut(name: str, paths: list[Path], kind: Kind) -> list[Listed]:
 
 def _folders(folder: Path) -> list[str]:
     """The names of the subfolders that are not hidden, sorted."""
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if foreign := [name for name in names if not _is_text(name)]:
+        raise FolderError(
+            f"{folder} has a subfolder whose name is no text in UTF-8: {foreign[0]!r}; rename it, "
+            "for it names a class"
+        )
+    return names
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written; what is not UTF-8 in it, Python has as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _files(folder: Path, kind: Kind) -> list[Path]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from weightspace.once import once
+
 __all__ = [
     "CELL",
     "SETTING",
@@ -149,7 +151,8 @@ def read_metrics(path: str | Path, keys: Iterable[str]) -> dict[str, Any]:
         ReportError: if it is unreadable or lacks one of these.
     """
     try:
-        metrics = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        metrics = json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{path} is not valid JSON ({error}); train this cell again") from error
     if not isinstance(metrics, dict):

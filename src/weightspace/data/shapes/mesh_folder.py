@@ -42,6 +42,9 @@ def load_mesh_folder(directory: Path) -> ShapeSet:
         object_ids=np.arange(len(listed), dtype=np.int64),
         official_split=np.array([item.split for item in listed]),
         classes=tuple(classes),
-        titles=tuple(item.path.relative_to(directory).as_posix() for item in listed),
+        titles=tuple(
+            item.path.relative_to(directory).as_posix().encode(errors="replace").decode()
+            for item in listed
+        ),
         load=load,
     )

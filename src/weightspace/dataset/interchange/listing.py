@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["InterchangeError", "Label", "Listing", "as_label"]
+__all__ = ["InterchangeError", "Label", "Listing", "as_label", "is_text"]
 
 Label = int | str
 
@@ -97,11 +97,22 @@ def as_label(value: Any, what: str) -> Label:
     Raises:
         InterchangeError: if it is neither; the message begins with `what`.
     """
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value and is_text(value):
         return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) < 2**63:
+            return value
+        raise InterchangeError(f"{what} is a number of more than 64 bits; classes count from 0")
     raise InterchangeError(
         f"{what} is {value!r}, a {type(value).__name__}; a label is a whole number or the name "
         f"of a class"
     )
+
+
+def is_text(value: str) -> bool:
+    """Whether a text is one in UTF-8, as a file of networks holds it; a file's name may be none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from weightspace.atomic import replacing
 from weightspace.dataset.interchange.convention import Convention
 from weightspace.dataset.interchange.listing import InterchangeError
 from weightspace.inr_set import COLUMNS, Header, empty_columns
+from weightspace.once import once
 
 __all__ = ["NAME", "Sidecar", "plain_column", "read_sidecar", "write_sidecar"]
 
@@ -57,7 +58,7 @@ def read_sidecar(root: Path) -> Sidecar | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
         if content["format"] != _FORMAT or content["version"] > _VERSION:
             raise ValueError(f"format {content['format']!r} version {content['version']!r}")
         return Sidecar(

@@ -11,11 +11,19 @@ from weightspace.atomic import replacing
 from weightspace.dataset.interchange.listing import InterchangeError, Listing, as_label
 from weightspace.dataset.interchange.sidecar import plain_column
 from weightspace.dataset.interchange.views import ViewPart, object_ids, views_by_folder
+from weightspace.once import once
 
 __all__ = ["find_splits_file", "read_splits_file", "write_splits_file"]
 
 # The columns beside path and label that our own export adds; other readers ignore them.
 _COLUMNS = ("object_id", "view", "seed", "psnr", "attempts", "steps")
+# How files begin that are no splits file, and what they are.
+_KINDS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, which needs no import if weightspace wrote it",
+    b"PK\x03\x04": "one .pth file or a zip archive",
+    b"\x80": "one .pth file",
+}
+_LONGEST_PATH, _LONGEST_NAME = 4095, 255  # bytes, of Linux; others allow no more
 
 
 def find_splits_file(source: Path) -> Path | None:
@@ -56,6 +64,8 @@ def read_splits_file(path: Path, *, view_part: ViewPart = None) -> Listing:
     splits = {name: _split(path, name, value) for name, value in _json(path).items()}
     lengths = {name: len(split["path"]) for name, split in splits.items()}
     paths = _inside(path, [p for split in splits.values() for p in split["path"]])
+    names = [name for name, length in lengths.items() for _ in range(length)]
+    _check_once(path, paths, names)
     _check_exist(path, paths)
     columns = _columns(path, splits)
     labels = [
@@ -63,12 +73,15 @@ def read_splits_file(path: Path, *, view_part: ViewPart = None) -> Listing:
         for p, label in zip(paths, (x for s in splits.values() for x in s["label"]), strict=True)
     ]
     if {"object_id", "view"} <= set(columns):
+        if view_part is not None:
+            raise InterchangeError(
+                f"{path} says the object_id and the view of each file: leave out view_part"
+            )
         views, objects = columns.pop("view"), [str(i) for i in columns["object_id"]]
     else:
         objects, views = views_by_folder(paths, view_part=view_part, labelled=None not in labels)
         columns = {**columns, "object_id": object_ids(objects)}
         columns.pop("view", None)
-    names = [name for name, length in lengths.items() for _ in range(length)]
     return Listing(path.parent, path, "dws", paths, names, labels, objects, views, columns)
 
 
@@ -94,15 +107,34 @@ def write_splits_file(path: Path, paths: Sequence[str], columns: Mapping[str, np
         temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
+    """The text of a splits file; what else a user may take for one is called by its name."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        raw = path.read_bytes()
     except OSError as error:
         raise InterchangeError(
             f"{path} cannot be read ({error.strerror}): check the path"
         ) from error
-    except (ValueError, RecursionError) as error:
+    kind = next((kind for start, kind in _KINDS.items() if raw.startswith(start)), None)
+    try:
+        if kind is None:
+            return raw.decode()
+    except UnicodeDecodeError:
+        kind = "no text in UTF-8"
+    raise InterchangeError(
+        f"{path} is {kind}; expected the folder of a set, its splits file in JSON, or a file named "
+        f".safetensors: give one of these"
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    text = _text(path)
+    try:
+        content = json.loads(text, object_pairs_hook=once)
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InterchangeError(f"{path} is not JSON ({error}): mend it or write it anew") from error
+    except ValueError as error:
+        raise InterchangeError(f"{path}: {error}: mend it or write it anew") from error
     if not isinstance(content, dict):
         raise InterchangeError(
             f"{path} holds a {type(content).__name__}; expected an object of splits, as "
@@ -137,6 +169,12 @@ def _inside(source: Path, paths: Sequence[Any]) -> list[str]:
     for value in paths:
         if not isinstance(value, str) or not value or "\0" in value:
             raise InterchangeError(f"{source}: {value!r} is not the path of a file")
+        raw = value.encode(errors="replace")
+        if len(raw) > _LONGEST_PATH or max(map(len, raw.split(b"/"))) > _LONGEST_NAME:
+            raise InterchangeError(
+                f"{source} names {value[:40]}..., which is longer than the name of a file can be: "
+                f"mend it"
+            )
         pure.append(PurePosixPath(value))
         if ".." in pure[-1].parts:
             raise _escape(source, value)
@@ -167,6 +205,18 @@ def _escape(source: Path, path: str) -> InterchangeError:
     )
 
 
+def _check_once(source: Path, paths: Sequence[str], splits: Sequence[str]) -> None:
+    """Refuse a file that is listed twice: what is tested on may have been trained on."""
+    first: dict[str, str] = {}
+    for path, split in zip(paths, splits, strict=True):
+        if path in first:
+            raise InterchangeError(
+                f"{source} names {path} twice, in the splits {first[path]!r} and {split!r}: "
+                f"name each file once"
+            )
+        first[path] = split
+
+
 def _check_exist(source: Path, paths: Sequence[str]) -> None:
     missing = [path for path in paths if not (source.parent / path).is_file()]
     if missing:
@@ -190,7 +240,7 @@ def _columns(path: Path, splits: dict[str, dict[str, list[Any]]]) -> dict[str, l
         try:
             kind = float if key == "psnr" else _whole
             columns[key] = [kind(x) for split in splits.values() for x in split[key]]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InterchangeError(f"{path}: {key!r} must hold numbers ({error})") from error
     return columns
 

@@ -1,8 +1,10 @@
 """Sets of per-network state_dict files: read to one `InrSet`, and written from one."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,10 @@ from weightspace.dataset.interchange.convention import (
     to_house,
 )
 from weightspace.dataset.interchange.labels import agreed_labels, numbered_labels
-from weightspace.dataset.interchange.listing import InterchangeError, Listing
+from weightspace.dataset.interchange.listing import InterchangeError, Listing, is_text
 from weightspace.dataset.interchange.networks import read_networks
-from weightspace.dataset.interchange.nfn_folders import SPLIT_POINTS, read_nfn_folders
+from weightspace.dataset.interchange.new_folder import new_folder
+from weightspace.dataset.interchange.nfn_folders import read_nfn_folders
 from weightspace.dataset.interchange.sidecar import Sidecar, read_sidecar, write_sidecar
 from weightspace.dataset.interchange.splits_file import (
     find_splits_file,
@@ -33,6 +36,7 @@ __all__ = ["read_state_dicts", "write_state_dicts"]
 _SHAPES = {1: (28, 28), 3: (32, 32)}
 # Of a fit of which nothing is known. 0 steps tell its psnr from a measured one.
 _UNKNOWN = {"seed": 0, "psnr": 0.0, "attempts": 1, "steps": 0}
+_MOST_POINTS = 2**30
 
 
 def read_state_dicts(
@@ -46,7 +50,7 @@ def read_state_dicts(
     output_scale: float | None = None,
     axes: str | None = None,
     view_part: ViewPart = None,
-    split_points: tuple[int, int] = SPLIT_POINTS,
+    split_points: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InrSet:
     """Read a DWSNets, a multi-view or an NFN set, or one of `write_state_dicts`.
@@ -61,7 +65,7 @@ def read_state_dicts(
     Args:
         source: the folder of the set, or its splits file.
         dataset: the name of the set; None takes the folder's.
-        classes: the names of the classes, see `numbered_labels`.
+        classes: the names of the classes, all different, see `numbered_labels`.
         shape: the points of the grid on each axis; None takes, of two inputs, 28 x 28 for one
             output and 32 x 32 for three. Other sets than ours need it for other inputs.
         omega_0: the frequency of every sine; see `Convention`, also for the next three.
@@ -76,8 +80,10 @@ def read_state_dicts(
         All networks, sorted by (object_id, view), with the statistics of each split.
 
     Raises:
-        InterchangeError: if the set is not whole and of one kind; the message names the file.
+        InterchangeError: if the set is not whole and of one kind, with the name of the file; or
+            if an argument cannot be, or would decide nothing.
     """
+    _check_names(dataset, classes)
     listing = _listing(Path(source), view_part, split_points).in_order()
     own = read_sidecar(listing.root)
     listing = listing if own else listing.from_view_0()
@@ -101,7 +107,7 @@ def read_state_dicts(
     header = own.header if own else _header(listing, convention, w.layer_layout, shape)
     header = replace(
         header,
-        dataset=dataset or header.dataset,
+        dataset=header.dataset if dataset is None else dataset,
         classes=classes,
         coords=header.coords if shape is None else _coords(listing, w.layer_layout, shape),
         omega_0=convention.omega_0,
@@ -126,7 +132,7 @@ def write_state_dicts(
 ) -> None:
     """Write `view_<view>/<label>/<object_id>.pth`, splits.json and weightspace.json.
 
-    The splits file is written last, so a set that was broken off has none. Readers of DWSNets
+    The folder appears when all is written. Readers of DWSNets
     take its `path` and `label`; ours takes all, so that reading it back gives the same set bit
     by bit, if omega_0 and output_offset are those of the convention; else equal signals.
 
@@ -140,9 +146,7 @@ def write_state_dicts(
         InterchangeError: if the folder is not empty, or the convention does not fit.
         OSError: if a file cannot be written.
     """
-    root, header, columns = Path(directory), inrs.header, inrs.columns
-    if root.is_file() or (root.is_dir() and any(root.iterdir())):
-        raise InterchangeError(f"{root} is there and not empty: give a new folder")
+    header, columns = inrs.header, inrs.columns
     if convention is None:
         convention = _usual("dws", header.layer_layout[0])
     w = from_house(
@@ -153,22 +157,37 @@ def write_state_dicts(
     )
     keys = (columns[name].tolist() for name in ("view", "label", "object_id"))
     paths = [f"view_{view}/{label}/{i}.pth" for view, label, i in zip(*keys, strict=True)]
-    for i, path in enumerate(paths):
-        label = int(columns["label"][i])
-        write_network(root / path, [x[i] for x in w.weights], [x[i] for x in w.biases], label)
-        if progress is not None:
-            progress(i + 1, len(paths))
     header = replace(header, omega_0=convention.omega_0, output_offset=convention.output_offset)
-    write_sidecar(root, Sidecar(convention, header, inrs.failures))
-    write_splits_file(root / "splits.json", paths, columns)
+    with new_folder(Path(directory)) as root:
+        for i, path in enumerate(paths):
+            label = int(columns["label"][i])
+            write_network(root / path, [x[i] for x in w.weights], [x[i] for x in w.biases], label)
+            if progress is not None:
+                progress(i + 1, len(paths))
+        write_sidecar(root, Sidecar(convention, header, inrs.failures))
+        write_splits_file(root / "splits.json", paths, columns)
 
 
-def _listing(source: Path, view_part: ViewPart, split_points: tuple[int, int]) -> Listing:
+def _check_names(dataset: str | None, classes: Sequence[str] | None) -> None:
+    for name in (*([] if dataset is None else [dataset]), *(classes or ())):
+        if not name.strip() or not is_text(name):
+            raise InterchangeError(
+                f"{name!r} cannot be the name of a set or class: give some text in UTF-8"
+            )
+    if twice := [name for i, name in enumerate(classes or ()) if name in (classes or ())[:i]]:
+        raise InterchangeError(f"the class {twice[0]!r} is named twice: name each once")
+
+
+def _listing(source: Path, view_part: ViewPart, split_points: Sequence[int] | None) -> Listing:
     if not source.exists():
         raise InterchangeError(f"{source} does not exist: give the folder of an unpacked set")
     if (splits_file := find_splits_file(source)) is not None:
+        if split_points is not None:
+            raise InterchangeError(f"{splits_file} says the splits: leave out split_points")
         return read_splits_file(splits_file, view_part=view_part)
     if (listing := read_nfn_folders(source, split_points=split_points)) is not None:
+        if view_part is not None:
+            raise InterchangeError(f"{source} has views by its names: leave out view_part")
         return listing
     raise InterchangeError(
         f"{source} holds neither splits.json nor folders as 'randinit_smaller_0s' of an NFN set: "
@@ -189,7 +208,7 @@ def _header(
     if shape is None and layout[0] == 2:
         shape = _SHAPES.get(layout[-1])
     return Header(
-        dataset=listing.root.resolve().name,
+        dataset=listing.root.resolve().name.encode(errors="replace").decode(),
         layer_layout=layout,
         omega_0=convention.omega_0,
         output_offset=convention.output_offset,
@@ -203,6 +222,11 @@ def _header(
 def _coords(
     listing: Listing, layout: tuple[int, ...], shape: Sequence[int] | None
 ) -> dict[str, object]:
+    if shape is not None and math.prod(shape) > _MOST_POINTS:
+        raise InterchangeError(
+            f"the shape {tuple(shape)} has {math.prod(shape):.1e} points, more than "
+            f"{_MOST_POINTS:.1e}: state that of the pictures that were fitted"
+        )
     if shape is None or len(shape) != layout[0] or min(shape) < 2:
         raise InterchangeError(
             f"{listing.source}: networks of the widths {layout} need a grid of {layout[0]} axes "
@@ -214,5 +238,24 @@ def _coords(
 def _columns(listing: Listing, labels: np.ndarray) -> dict[str, np.ndarray]:
     n = len(listing.paths)
     known = {"view": listing.views, "label": labels, "split": listing.splits, **listing.columns}
+    for name, values in known.items():
+        _check_range(listing, name, values)
     unknown = {name: [value] * n for name, value in _UNKNOWN.items()}
     return {name: np.array({**unknown, **known}[name], dtype) for name, dtype in COLUMNS.items()}
+
+
+def _check_range(listing: Listing, name: str, values: Sequence[Any] | np.ndarray) -> None:
+    """Refuse numbers that the type of their column cannot hold."""
+    kind = COLUMNS[name]
+    if issubclass(kind, np.integer):
+        most = np.iinfo(kind).max
+    elif issubclass(kind, np.floating):
+        most = float(np.finfo(kind).max)
+    else:
+        return
+    for path, value in zip(listing.paths, values, strict=True):
+        if most < abs(value) < math.inf:
+            raise InterchangeError(
+                f"{listing.source}: the {name} of {path} is out of range, which ends at {most}: "
+                f"mend it"
+            )

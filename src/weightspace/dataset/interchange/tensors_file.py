@@ -15,7 +15,7 @@ from weightspace.dataset.interchange.listing import InterchangeError
 from weightspace.inr_set import InrSet
 from weightspace.weights import Weights
 
-__all__ = ["read_safetensors", "write_safetensors"]
+__all__ = ["holds_set", "read_safetensors", "write_safetensors"]
 
 _KEY = "weightspace"
 
@@ -89,6 +89,15 @@ def read_safetensors(path: Path | str) -> InrSet:
             f"{path} is truncated, damaged or no file of INRs ({error!r}): export it again"
         ) from error
     return inrs
+
+
+def holds_set(path: Path | str) -> bool:
+    """Whether a file is one of `write_safetensors`; the rest of it may be damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return _KEY in (file.metadata() or {})
+    except Exception:  # as above
+        return False
 
 
 def _inr_set(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> InrSet:
