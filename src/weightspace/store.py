@@ -11,6 +11,7 @@ import torch
 
 from weightspace import inr_layout as layout
 from weightspace.chunks import by_chunk, find_chunks, read_rows
+from weightspace.failures import raise_fault_of_machine
 from weightspace.inr_set import (
     COLUMNS,
     STATISTICS,
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_FOREIGN = "give one written by weightspace; if a run made it, delete it and run again"
 
 
 def read_inrs(path: Path | str, rows: slice | np.ndarray | None = None) -> InrSet:
@@ -165,15 +167,14 @@ def _opened(path: Path | str) -> Iterator[h5py.File]:
             f"run the step that makes it"
         ) from error
     if signature != _SIGNATURE:
-        raise StoreError(
-            f"{path} is not an HDF5 file; expected a file of INRs: delete it and run again"
-        )
+        raise StoreError(f"{path} is not an HDF5 file; expected a file of INRs: {_FOREIGN}")
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except StoreError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        raise_fault_of_machine(error, path, needs=Path(path).stat().st_size)
         raise StoreError(_damaged(path, str(error))) from error
 
 
@@ -233,8 +234,7 @@ class _Arrays:
 def _check_version(file: h5py.File) -> None:
     if "format" not in file.attrs:
         raise StoreError(
-            f"{file.filename} does not say its format; expected {layout.FORMAT!r}: it is damaged "
-            f"or was not written by weightspace, delete it and run again"
+            f"{file.filename} does not say its format; expected {layout.FORMAT!r}: {_FOREIGN}"
         )
     if (found := _plain(file.attrs["format"])) != layout.FORMAT:
         raise StoreError(
@@ -242,7 +242,7 @@ def _check_version(file: h5py.File) -> None:
             f"give a file written by weightspace"
         )
     version = _plain(file.attrs["version"])
-    if version > layout.VERSION:
+    if not isinstance(version, int) or version > layout.VERSION:
         raise StoreError(
             f"{file.filename} has version {version}, this weightspace reads up to "
             f"{layout.VERSION}: update weightspace"

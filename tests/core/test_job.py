@@ -9,7 +9,9 @@ import sys
 import pytest
 import torch
 
+from weightspace import failures
 from weightspace import job as module
+from weightspace.failures import clear_message
 from weightspace.job import duration, job, progress_line
 
 
@@ -120,6 +122,10 @@ def ended_by(error, log, capsys):
         (torch.OutOfMemoryError("CUDA out of memory. Tried"), "memory ran out .CUDA.*seeds_tog"),
         (RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel"), "GPU.*launch fail"),
         (RuntimeError("CUDA error: out of memory\nCUDA kernel"), "memory ran out"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "memory ran out"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory ran out"),
+        (RuntimeError("No CUDA GPUs are available"), "GPU.*set fit.device and train.device to cpu"),
+        (OSError(errno.EMFILE, "Too many open files", "a.h5"), "a.h5.*ulimit -n"),
     ],
 )
 def test_each_fault_has_one_line_that_says_what_to_do(error, told, tmp_path, capsys):
@@ -127,6 +133,22 @@ def test_each_fault_has_one_line_that_says_what_to_do(error, told, tmp_path, cap
     assert line.startswith("fit shard 3: error: ")
     assert line.endswith("; then run again, what is finished is kept")
     assert re.search(told, line)
+
+
+def test_a_bug_of_ours_on_a_gpu_is_no_lost_gpu():
+    assert clear_message(RuntimeError("CUDA error: device-side assert triggered")) is None
+
+
+def test_a_file_is_not_blamed_for_what_the_machine_lacks(tmp_path, monkeypatch):
+    short = MemoryError("Unable to allocate 62.5 MiB")
+    failures.raise_fault_of_machine(short, tmp_path)  # there is memory: a damaged size, then
+    monkeypatch.setattr(failures, "SPARE", 2**60)
+    with pytest.raises(MemoryError):
+        failures.raise_fault_of_machine(short, tmp_path)
+    text = "Can't synchronously read data (errno = 5, error message = 'Input/output error')"
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        failures.raise_fault_of_machine(OSError(text), tmp_path / "a.h5")
+    assert caught.value.filename == str(tmp_path / "a.h5")
 
 
 def test_a_file_that_is_missing_has_its_own_message_alone(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """`fetch` over sources on this machine."""
 
+import errno
 import gzip
 import hashlib
 import socket
@@ -109,6 +110,23 @@ def test_wrong_content_sends_fetch_to_the_next_source(server, use, tmp_path):
     use(GzipAtUrl(f"{server.url}/bad"), GzipAtUrl(server.url))
     fetch("toy", tmp_path)
     assert contents(tmp_path) == CONTENTS
+
+
+def test_a_full_disk_ends_the_fetch_and_keeps_what_came(server, use, monkeypatch, tmp_path):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "one")
+
+    server.files = dict(GZ)
+    use(GzipAtUrl(server.url), GzipAtUrl(server.url))
+    with monkeypatch.context() as patch:
+        patch.setattr("weightspace.data.web.gunzip", full)
+        with pytest.raises(OSError, match="No space left"):
+            fetch("toy", tmp_path)
+    assert contents(tmp_path) == {"one.gz.part": GZ["one.gz"]}
+    assert len(server.requests) == 1
+    fetch("toy", tmp_path)
+    assert contents(tmp_path) == CONTENTS
+    assert server.requests[1] == ("one.gz", f"bytes={len(GZ['one.gz'])}-")  # nothing came again
 
 
 def test_one_error_lists_all_that_was_tried(server, use, down, tmp_path):

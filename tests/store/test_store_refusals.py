@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from weightspace import store
+from weightspace import failures, store
 from weightspace.store import (
     StoreError,
     read_columns,
@@ -50,6 +50,23 @@ def test_a_truncated_file(path, share, reader):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     refused(path, "truncated or damaged.*delete it and run again", reader)
+
+
+def test_memory_that_runs_out_is_not_the_fault_of_the_file(path, monkeypatch):
+    def none(*_, **__):
+        raise MemoryError("Unable to allocate 62.5 MiB")
+
+    monkeypatch.setattr(store._Arrays, "columns", none)
+    refused(path, "damaged .Unable to allocate")  # as if a damaged size had asked for it
+    monkeypatch.setattr(failures, "SPARE", 2**60)
+    with pytest.raises(MemoryError):
+        read_inrs(path)
+
+
+def test_a_version_that_is_no_number(path):
+    with h5py.File(path, "a") as file:
+        file.attrs["version"] = "two"
+    refused(path, "has version two, this weightspace reads up to 1")
 
 
 def test_a_foreign_format(tmp_path):

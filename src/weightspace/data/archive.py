@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from weightspace.atomic import replacing
+from weightspace.failures import raise_fault_of_machine
 
 __all__ = ["ArchiveError", "read_npz", "write_npz"]
+
+_COMPRESSION = 8  # about the most by which arrays of ours shrink
 
 
 class ArchiveError(ValueError):
@@ -53,5 +56,6 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         except KeyError as error:
             raise ArchiveError(f"{path} lacks an array: {error.args[0]}; write it again") from error
         except Exception as error:  # a damaged zip raises errors of many types
+            raise_fault_of_machine(error, path, needs=_COMPRESSION * path.stat().st_size)
             raise ArchiveError(f"{path} is damaged ({error}); write it again") from error
     return arrays

@@ -13,6 +13,7 @@ from weightspace.data.shapes.ldraw_archive import unpack_library
 from weightspace.data.shapes.shape_files import SHAPE_FILES
 from weightspace.data.tarball import Members
 from weightspace.data.web import FileAtUrl, GzipAtUrl, TarAtUrl
+from weightspace.failures import ADVICE
 
 __all__ = ["SOURCES", "FetchError", "Source", "fetch"]
 
@@ -111,6 +112,8 @@ def fetch(
         try:
             source(missing, directory, progress=_shifted(progress, present, total))
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in ADVICE:
+                raise  # the disk, not the source: no other helps
             failures.append(f"{source.title}: {error}")
             say(f"failed: {error}")
         missing = _missing(missing, directory)

@@ -72,8 +72,10 @@ class GzipAtUrl:
             with replacing(directory / file.name) as target, part.open("rb") as compressed:
                 gunzip(compressed, target, size=file.size)
                 verify(target, file, url)
-        finally:
+        except ValueError:  # damaged or not the published one; else it need not come again
             part.unlink()
+            raise
+        part.unlink()
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,10 @@ class TarAtUrl:
         download(self.url, part, limit=self.limit, timeout=self.timeout, progress=report)
         try:
             place(part, self.unpack, files, directory, origin=self.url, progress=lambda *_: None)
-        finally:
+        except ValueError:
             part.unlink()
+            raise
+        part.unlink()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from weightspace.dataset.examples import Dataset
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import Statistics
+from weightspace.dataset.stored_weights import StoredWeights
 from weightspace.rng import stream
 from weightspace.train.accuracy import scores
 from weightspace.train.draws import global_rng_from
@@ -189,10 +190,13 @@ class FewLabels:
         started = perf_counter()
         size, mask = self.labelled(fraction, seed=seed)
         model = self.classifier(copy.deepcopy(encoder), seed=seed)
-        here = self.unfinished.training("seed", seed, protocol, fraction)
+        chosen = self.train[mask]
+        # What may be held decides the order of the batches of networks in their file.
+        stored = [chosen.inputs.memory] if isinstance(chosen.inputs, StoredWeights) else []
+        here = self.unfinished.training("seed", seed, protocol, fraction, *stored)
         found = train_supervised(
             model,
-            self.train[mask],
+            chosen,
             self.val,
             augment=None,
             mix=None,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from weightspace.dataset.statistics import Statistics
+from weightspace.failures import raise_fault_of_machine
 from weightspace.train.files import csv_bytes, metrics_bytes, write_whole
 from weightspace.train.results import CellResult, Predictions, SelectedModels
 
@@ -99,6 +100,7 @@ def load_checkpoint(path: Path) -> SelectedModels:
     except OSError:
         raise
     except Exception as error:  # torch has no error of its own for a damaged file
+        raise_fault_of_machine(error, path, needs=Path(path).stat().st_size)
         raise ValueError(f"{path} cannot be read as a checkpoint; train the cell again") from error
     expected = {field.name for field in fields(SelectedModels)}
     if not isinstance(content, dict) or set(content) != expected:

@@ -133,7 +133,7 @@ class UnfinishedTraining:
     def save(self, state: Mapping[str, Any], *, last: bool) -> None:
         """Save a state if it is the last one, or the one before is older than some seconds.
 
-        A disk that takes no more is only a warning: the training goes on.
+        A disk or memory that takes no more is only a warning: the training goes on.
 
         Args:
             state: plain containers of tensors, numbers and texts, with the key update.
@@ -142,21 +142,22 @@ class UnfinishedTraining:
         now = monotonic()
         if self.path is None or not (last or now - self._saved >= SECONDS_BETWEEN_SAVES):
             return
-        buffer = io.BytesIO()
-        torch.save({**state, "seconds": self.earlier + now - self._began}, buffer)
-        body = buffer.getvalue()
         try:
-            with replacing(self.path) as temporary:
-                temporary.write_bytes(self._head(body) + b"\n" + body)
-        except OSError as error:
+            buffer = io.BytesIO()
+            torch.save({**state, "seconds": self.earlier + now - self._began}, buffer)
+            body = buffer.getbuffer()
+            with replacing(self.path) as temporary, temporary.open("wb") as file:
+                file.write(self._head(body) + b"\n")
+                file.write(body)
+        except (OSError, MemoryError) as error:
             logger.warning(
                 "update %d could not be saved (%s): the training goes on, but if it is ended now "
-                "it will start from what was saved before; make room on the disk of %s",
-                *(state["update"], error.strerror, self.path.parent),
+                "it will start from what was saved before; make room in memory or on the disk of %s",
+                *(state["update"], getattr(error, "strerror", "no memory"), self.path.parent),
             )
         self._saved = monotonic()
 
-    def _head(self, body: bytes) -> bytes:
+    def _head(self, body: bytes | memoryview) -> bytes:
         return f"{MAGIC} {self.identity} {_digest(body)}".encode()
 
     def _refuse(self, reason: str) -> None:
@@ -204,5 +205,5 @@ def put_back(
         torch.cuda.set_rng_state(state["layers_on_gpu"], device)
 
 
-def _digest(data: bytes) -> str:
+def _digest(data: bytes | memoryview) -> str:
     return blake2b(data, digest_size=16).hexdigest()

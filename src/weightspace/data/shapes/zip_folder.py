@@ -7,6 +7,7 @@ from typing import cast
 from zipfile import ZipFile, ZipInfo
 
 from weightspace.data.unpack import UnpackError, pieces
+from weightspace.failures import raise_fault_of_machine
 
 __all__ = ["ZipFolder"]
 
@@ -32,6 +33,7 @@ class ZipFolder:
         except FileNotFoundError:
             raise
         except Exception as error:  # a damaged list of files raises errors of many types
+            raise_fault_of_machine(error, self.path)
             raise self._damaged(error) from error
         for info in self._archive.infolist():
             if fault := _fault(info):
@@ -53,6 +55,7 @@ class ZipFolder:
             with self._archive.open(info) as content:
                 return b"".join(pieces(cast(BufferedIOBase, content), info.file_size))
         except Exception as error:  # likewise
+            raise_fault_of_machine(error, self.path, needs=2 * info.file_size)
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> UnpackError:
