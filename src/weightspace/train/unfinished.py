@@ -152,8 +152,8 @@ class UnfinishedTraining:
         except (OSError, MemoryError) as error:
             logger.warning(
                 "update %d could not be saved (%s): the training goes on, but if it is ended now "
-                "it will start from what was saved before; make room in memory or on the disk of %s",
-                *(state["update"], getattr(error, "strerror", "no memory"), self.path.parent),
+                "it will start from what was saved before; make room on the disk of %s",
+                *(state["update"], getattr(error, "strerror", "no memory left"), self.path.parent),
             )
         self._saved = monotonic()
 
