@@ -19,8 +19,10 @@ from weightspace.store import Header, InrSet, StoreError, write_inrs
 from weightspace.train import supervised
 from weightspace.train.batches import examples
 from weightspace.train.cell import train_cell
+from weightspace.train.contrastive_cell import train_contrastive_cell
 from weightspace.train.pairs import PairTable, view_pairs
 from weightspace.train.selection import needed
+from weightspace.train.unfinished import UnfinishedCell
 from weightspace.weights import cat
 
 NETWORK_BYTES = 4 * (2 * 3 + 3 + 3 * 2 + 2)
@@ -252,6 +254,31 @@ def test_pairs_need_the_networks_in_memory(file):
         with pytest.raises(ValueError, match=message):
             draw_pairs()
     PairTable.of(replace(dataset, weights=dataset.inputs[:]), pairs="views")
+
+
+def test_an_ended_contrastive_cell_is_not_taken_up_with_another_memory(file, tmp_path):
+    """The order of its batches is another then."""
+    training = {"batch_size": 8, "lr": 0.01, "weight_decay": 0.0, "warmup": 1, "updates": 2}
+    training |= {"evaluate_every": 2}
+    kept = []
+    for share in (4, 2, 4):
+        train_contrastive_cell(
+            streamed(file, share=share),
+            model={"kind": "mlp", "width": 4, "depth": 1},
+            embedding=3,
+            scheme=None,
+            pairs=None,
+            views=4,
+            seeds=[0],
+            label_fractions=[1.0],
+            pretraining={"projection": 2, "temperature": 0.5, **training},
+            fine_tune=training,
+            l2=[1.0],
+            unfinished=UnfinishedCell(tmp_path / str(len(kept))),
+        )
+        kept.append({path.name for path in (tmp_path / str(len(kept))).iterdir()})
+    assert kept[0] == kept[2]
+    assert not kept[0] & kept[1]
 
 
 def test_the_windows_keep_to_the_memory(file, monkeypatch):
