@@ -36,8 +36,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(whole)
     except OSError as error:
-        if error.errno is not None:
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
