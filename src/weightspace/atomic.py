@@ -1,7 +1,9 @@
 """Files that appear whole or not at all."""
 
 import os
+import platform
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +12,10 @@ from pathlib import Path
 
 __all__ = ["replacing"]
 
+# Other machines may write into a shared folder too, under the same process numbers.
+HOST = re.sub(r"\W", "-", platform.node())
+SECONDS_OF_OTHERS = 24 * 3600
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -17,13 +23,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     The content is synced to the disk before it is renamed, so that a crash or a full disk
     leaves either the old file or the new one. If the block raises, nothing stays behind; what a
-    killed process left is removed when its file is written again. An `OSError` names the file.
+    killed process left is removed when its file is written again, after a day if it was one of
+    another machine. An `OSError` names the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in _left_behind(path.parent.absolute()).pop(path.name, []):
         left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{HOST}.part")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -46,9 +53,9 @@ def _left_behind(directory: Path) -> dict[str, list[Path]]:
     """
     found = defaultdict(list)
     for path in directory.iterdir():
-        if match := re.fullmatch(r"\.(.+)\.(\d+)\.(part|html)", path.name):
-            name, process = match[1], int(match[2])
-            if not _runs(process):
+        if match := re.fullmatch(r"\.(.+)\.(\d+)@([\w-]*)\.(part|html)", path.name):
+            name, process, host = match[1], int(match[2]), match[3]
+            if not (_runs(process) if host == HOST else _is_recent(path)):
                 found[name].append(path)
     return found
 
@@ -60,6 +67,13 @@ def _runs(process: int) -> bool:
             os.kill(process, 0)
         except (ProcessLookupError, OverflowError):
             return False
+    return True
+
+
+def _is_recent(path: Path) -> bool:
+    """Whether a file of another machine may still be written."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime > time.time() - SECONDS_OF_OTHERS
     return True
 
 

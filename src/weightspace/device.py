@@ -22,10 +22,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the device as a reader would name it, e.g. `cuda: NVIDIA H200` or `cpu: x86_64`."""
+    """Return the device as a reader would name it: `cuda: NVIDIA H200`, `cpu: x86_64, AVX512`."""
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
-    return f"cpu: {platform.machine()}"
+    return f"cpu: {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def use_threads(threads: int) -> None:

@@ -45,14 +45,17 @@ def gone():
 
 def test_what_a_killed_process_left_is_removed_when_its_file_is_written(tmp_path):
     dead = gone()
-    names = [f".a.h5.{dead}.part", f".a.h5.{dead}.html", f".b.h5.{dead}.part"]
-    names += [f".a.h5.{os.getppid()}.part", "a.h5.part", ".a.h5.x.part"]
+    host = atomic.HOST
+    names = [f".a.h5.{dead}@{host}.part", f".a.h5.{dead}@{host}.html", f".a.h5.{dead}@other.part"]
+    names += [f".b.h5.{dead}@{host}.part", f".a.h5.{os.getppid()}@{host}.part"]
+    names += [f".a.h5.{dead}@another-1.part", "a.h5.part", ".a.h5.x.part"]
     for name in names:
         (tmp_path / name).write_text("half")
+    os.utime(tmp_path / names[2], (0, 0))
     with replacing(tmp_path / "a.h5") as path:
         path.write_text("whole")
-    # Another file's is left for it, and a process that lives may still write.
-    assert {p.name for p in tmp_path.iterdir()} == {"a.h5", *names[2:]}
+    # Another file's is left for it; a process that lives, or another machine, may still write.
+    assert {p.name for p in tmp_path.iterdir()} == {"a.h5", *names[3:]}
 
 
 def test_many_files_do_not_list_their_folder_again(tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ def test_devices_by_name():
     assert choose_device("cpu") == torch.device("cpu")
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert choose_device("auto").type == expected
-    assert device_name(torch.device("cpu")).startswith("cpu: ")
+    name = device_name(torch.device("cpu"))
+    assert name.startswith("cpu: ") and name.endswith(torch.backends.cpu.get_cpu_capability())
 
 
 def test_a_gpu_that_is_not_there_is_named(monkeypatch):
