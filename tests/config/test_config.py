@@ -115,7 +115,7 @@ BAD = {
     "consistency before training": (
         "experiments.contrastive",
         [{"models": ["dws"], "schemes": ["consistency_flip"], "datasets": ["fashion_mnist"]}],
-        ["contrastive.0", "without mix, label smoothing, reference and consistency"],
+        ["contrastive.0", "take a scheme that has no other key"],
     ),
     "an unknown sweep": (
         "experiments.views.0.sweeps",

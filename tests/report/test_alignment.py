@@ -90,6 +90,7 @@ def quality():
         ({"mix": None, "label_smoothing": 0.1}, None),
         ({"mix": DIRECT, "label_smoothing": 0.1}, None),
         ({"mix": None, "consistency": 1.0}, None),
+        ({"mix": None, "standardise": False}, None),
     ],
 )
 def test_schemes_are_told_apart_by_what_they_do(scheme, expected):

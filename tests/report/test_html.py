@@ -168,6 +168,13 @@ def test_consistency_is_said_in_words():
     )
 
 
+def test_weights_that_are_not_standardised_are_said_in_words():
+    raw = copy.deepcopy(RAW)
+    raw["experiments"]["views"] = [{"models": ["dws"], "schemes": ["none", "raw_weights"]}]
+    texts = study_facts(load_config(raw))["schemes"]
+    assert "raw weights: weights as they are, not standardised" in texts
+
+
 def test_every_experiment_has_a_title_and_a_question():
     from weightspace.config.cells import EXPERIMENTS
 

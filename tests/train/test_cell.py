@@ -34,6 +34,7 @@ SCHEMES = {
     },
     "both": {"augment": [{"kind": "gaussian_noise", "scale": 0.1}], "mix": {"kind": "direct"}},
     "consistency": {"augment": [{"kind": "self_mixup"}], "consistency": 1.0},
+    "raw_weights": {"standardise": False},
 }
 HONEST = [name for name in SCHEMES if name != "leaky"]
 SETTINGS = {
@@ -149,6 +150,12 @@ def test_schemes_share_initialisation_and_batches(splits, spied):
         assert same == (name != "consistency")  # its batches are pairs of views
     states = [content(r, 3)[2] for r in results]
     assert all(a != b for i, a in enumerate(states) for b in states[:i])
+
+
+def test_without_standardisation_the_weights_are_read_as_they_are(splits):
+    standardised, raw = (train(splits, scheme=SCHEMES[name]) for name in ("none", "raw_weights"))
+    assert any(standardised.models.statistics.mean)
+    assert set(raw.models.statistics.mean) == {0.0} and set(raw.models.statistics.std) == {1.0}
 
 
 def test_seeds_differ_in_initialisation_and_batches(splits, spied):

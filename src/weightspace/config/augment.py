@@ -176,7 +176,9 @@ class SchemeConfig(Strict):
     `label_smoothing` is used in place of that of the training section. With
     `align_to_reference` all networks were brought closest to one fixed network beforehand.
     `consistency` is the weight in the loss of how far the predictions for two views of an object
-    are from each other; like a key that is absent, 0 is none, and not part of a dump.
+    are from each other; like a key that is absent, 0 is none, and not part of a dump. Without
+    `standardise`, which alike is part of a dump only where it is false, models read the weights
+    as they are.
     """
 
     augment: list[AugmentationConfig] = Field(default_factory=list)
@@ -184,6 +186,7 @@ class SchemeConfig(Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | None = None
     align_to_reference: Literal["permutation", "signed"] | None = None
     consistency: NonNegative = Field(default=0.0, exclude_if=lambda weight: weight == 0)
+    standardise: bool = Field(default=True, exclude_if=lambda asked: asked)
 
     @model_validator(mode="after")
     def _stays_aligned(self) -> "SchemeConfig":

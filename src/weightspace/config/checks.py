@@ -83,7 +83,7 @@ def check_block(
         if known["schemes"][name] != SchemeConfig(augment=known["schemes"][name].augment):
             raise ValueError(
                 f"the scheme {name!r} has more than augmentations; pre-training has no labels, so "
-                "take a scheme without mix, label smoothing, reference and consistency"
+                "take a scheme that has no other key"
             )
 
 

@@ -53,8 +53,8 @@ def classify(scheme: Mapping[str, Any]) -> tuple[str, str] | None:
         scheme does something else too, or mixes in another way.
     """
     mix, reference = scheme.get("mix"), scheme.get("align_to_reference")
-    smoothed = scheme.get("label_smoothing") is not None
-    if scheme.get("augment") or scheme.get("consistency") or smoothed:
+    else_too = scheme.get("label_smoothing") is not None or not scheme.get("standardise", True)
+    if scheme.get("augment") or scheme.get("consistency") or else_too:
         return None
     alignment = f"reference_{reference}" if reference else "none"
     if mix is None:

@@ -127,6 +127,8 @@ def _scheme(config: Config, name: str) -> Iterator[str]:
     if "consistency" in settings:
         weight = f"weight {settings['consistency']:g}"
         steps.append(f"consistency of the predictions for two views of an object ({weight})")
+    if not settings.get("standardise", True):
+        steps.append("weights as they are, not standardised")
     if steps:
         yield f"{display_name(name)}: {', then '.join(steps)}"
 

@@ -59,7 +59,8 @@ def train_cell(
             of val and test only view 0 is used.
         model: `{"kind": a name that build_model knows, ...its settings}`.
         scheme: see `build_scheme`; its label_smoothing, unless None, replaces the argument, and
-            its consistency goes to `train_together`.
+            its consistency goes to `train_together`. With `"standardise": False` the models read
+            the inputs as they are.
         views: train on the views 0, ..., views - 1 of each object.
         objects: train on that many objects; None takes all.
         train_views: the views from this one on are held out, to see how the selected model
@@ -102,6 +103,8 @@ def train_cell(
         label_smoothing = scheme["label_smoothing"]
     augment, mix = build_scheme(scheme, train=train, pool=chosen.pool, smoothing=label_smoothing)
     statistics = tensor_statistics(train.inputs)
+    if not scheme.get("standardise", True):
+        statistics = statistics.of_nothing()
     models = SelectedModels(dict(model), train.input_settings, train.n_classes, statistics, {})
     settings = {
         "augment": augment,
