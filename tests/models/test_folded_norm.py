@@ -28,6 +28,46 @@ def test_every_channel_is_normalised_over_networks_and_neurons():
         assert_close(after.flatten(0, -2), expected)
 
 
+@pytest.mark.parametrize("read", ["all", "matrix", "means"])
+def test_training_on_a_cpu_is_batch_norm_relu_and_means(read):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 4, 6, 3, dtype=torch.float64, generator=generator).mul(3).add(2)
+    sizes = x.shape, (5, 4, 3), (5, 6, 3)
+    incoming = [torch.randn(s, dtype=x.dtype, generator=generator) for s in sizes]
+    chosen = {"all": [0, 1, 2], "matrix": [0], "means": [1, 2]}[read]
+
+    def run(compiled):
+        norm = FoldedNorm(Channels(3, (1, 1), 1)).double()
+        bn = norm.matrices[0]
+        randomise_parameters(bn, torch.Generator().manual_seed(1))
+        leaf = x.clone().requires_grad_()
+        if compiled:
+            rest = tuple(torch.randn(5, n, 1, dtype=x.dtype) for n in (6, 4))
+            found = norm(Folded((leaf,), rest, rest[0][:, 0]))
+            y, (rows, columns) = found.matrices[0], found.means[0]
+        else:
+            y = bn(leaf.reshape(-1, 3)).relu().view(leaf.shape)
+            rows, columns = y.mean(2), y.mean(1)
+        outputs = [(y, rows, columns)[i] for i in chosen]
+        torch.autograd.backward(outputs, [incoming[i] for i in chosen])
+        return y, rows, columns, leaf.grad, bn.weight.grad, bn.bias.grad, *bn.buffers()
+
+    plain, compiled = run(False), run(True)
+    assert (plain[0] == 0).any() and (plain[0] > 0).any()
+    assert_close(compiled, plain)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_calibration_and_evaluation_are_torchs(momentum):
+    x = torch.randn(4, 3, 2, 5)
+    norm = FoldedNorm(Channels(5, (1, 1), 1)).train(momentum is None)
+    norm.matrices[0].momentum = momentum
+    found = norm(Folded((x,), (torch.randn(4, 2, 1), torch.randn(4, 3, 1)), torch.randn(4, 1)))
+    assert found.means is None
+    expected = norm.matrices[0](x.reshape(-1, 5)).relu().view(x.shape)
+    assert_identical((found.matrices[0],), (expected,))
+
+
 def test_a_relu_follows():
     x = Folded((), (torch.randn(4, 3, 2),), torch.randn(4, 5))
     y = FoldedNorm(Channels(0, (2,), 5))(x)
