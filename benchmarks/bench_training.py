@@ -28,6 +28,13 @@ LAYOUT, CLASSES = (2, 32, 32, 1), 10
 # do not depend on the batch size between 4 and 64 networks.
 CASES = [
     ("dws", DWSNet, NaiveDWS, 256, 5),
+    (
+        "dws with norms",
+        partial(DWSNet, batch_norm=True),
+        partial(NaiveDWS, batch_norm=True),
+        256,
+        5,
+    ),
     ("graph transformer", GraphTransformer, NaiveGraphTransformer, 32, 3),
 ]
 THREADS = (1, 2)

@@ -79,13 +79,23 @@ class NaiveDWS(nn.Module):
     the first hidden layer, last weights and biases those of the last one; the outputs have 64.
     """
 
-    def __init__(self, *, layer_layout: tuple[int, ...], d_out: int, depth: int = 3) -> None:
+    def __init__(
+        self,
+        *,
+        layer_layout: tuple[int, ...],
+        d_out: int,
+        depth: int = 3,
+        batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         n = len(layer_layout) - 1
         raw = [layer_layout[0], *[1] * (n - 2), layer_layout[-1], *[1] * (n - 1), layer_layout[-1]]
         width = [16, *[16] * (n - 2), 16, *[16] * (n - 1), 64]
         self.layers = nn.ModuleList(
             Layer(hidden_axes(n), a, b) for a, b in pairwise([raw, *[width] * depth])
+        )
+        self.norms = nn.ModuleList(
+            nn.ModuleList(nn.BatchNorm1d(c) for c in width) for _ in range((depth - 1) * batch_norm)
         )
         pooled = sum(width)
         self.head = nn.Sequential(
@@ -95,7 +105,11 @@ class NaiveDWS(nn.Module):
     def forward(self, w: Weights) -> Tensor:
         """The outputs, one row per network."""
         tensors = to_tensors(w)
-        for layer in self.layers:
-            tensors = [x.relu() for x in layer(tensors)]
+        for i, layer in enumerate(self.layers):
+            tensors = layer(tensors)
+            if i < len(self.norms):
+                pairs = zip(self.norms[i], tensors, strict=True)  # pyright: ignore
+                tensors = [norm(x.flatten(0, -2)).view(x.shape) for norm, x in pairs]
+            tensors = [x.relu() for x in tensors]
         pooled = [x.mean(tuple(range(1, x.ndim - 1))) if x.ndim > 2 else x for x in tensors]
         return self.head(torch.cat(pooled, dim=-1))
