@@ -47,6 +47,24 @@ def test_further_configs_are_valid_on_top_of_the_default(name):
     assert load_config(raw).study == Path(name).stem
 
 
+def test_a_tenth_of_the_paper_has_its_cells_with_a_tenth_of_the_objects():
+    from snakemake.utils import update_config
+
+    paper = copy.deepcopy(DEFAULT)
+    update_config(paper, yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text()))
+    tenth = copy.deepcopy(paper)
+    update_config(tenth, yaml.safe_load((ROOT / "workflow/configs/paper/tenth.yaml").read_text()))
+    paper, tenth = load_config(paper), load_config(tenth)
+    for name, dataset in paper.datasets.items():
+        assert 10 * tenth.datasets[name].train == dataset.train
+    kinds = [
+        {(c.dataset, c.model, c.scheme, c.views, c.budget) for c in config.all_cells.values()}
+        for config in (paper, tenth)
+    ]
+    assert kinds[0] == kinds[1]
+    assert len(paper.all_cells) == len(tenth.all_cells)
+
+
 BAD = {
     "unknown section": ("trian", {}, ["'trian'", "did you mean 'train'"]),
     "unknown kind": ("models.m", {"kind": "dsw", "lr": 1.0}, ["models.m.kind", "mean 'dws'"]),

@@ -55,7 +55,7 @@ def test_a_file_holds_one_idea(path):
         ("h5py", {"store.py", "store_writer.py"}),
         ("PIL", {"data"}),
         ("safetensors", {"dataset"}),
-        ("numba", {"chunks.py", "fit", "symmetry", "threads.py"}),
+        ("numba", {"chunks.py", "fit", "models", "symmetry", "threads.py"}),
         ("triton", {"fit"}),
         ("igl", {"data", "fit"}),
     ],
