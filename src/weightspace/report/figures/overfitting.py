@@ -1,5 +1,6 @@
 """The figure of the overfitting: learning curves on weights, by views, and on raw data."""
 
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ __all__ = ["overfitting_figure"]
 
 CURVES: dict[str, Any] = {"train_accuracy": "--", "val_accuracy": "-"}
 
+LETTERS = 30  # of a title that are as wide as a panel
 READ = {"weights": "weights", "pixels": "pictures", "points": "points", "queries": "points"}
 
 
@@ -59,7 +61,8 @@ def _panel(histories: pd.DataFrame) -> list[str]:
         words = [READ[row["inputs"]]]
         if row["inputs"] == "weights":
             words.append(setting_label(**{key: row[key] for key in ["views", *extra]}))
-        titles.append(", ".join(words + [display_name(row["scheme"])] * several))
+        title = ", ".join(words + [display_name(row["scheme"])] * several)
+        titles.append(fill(title, LETTERS))
     return titles
 
 
