@@ -17,7 +17,7 @@ __all__ = ["overfitting_figure"]
 
 CURVES: dict[str, Any] = {"train_accuracy": "--", "val_accuracy": "-"}
 
-LETTERS = 30  # of a title that are as wide as a panel
+LETTERS = 24  # of a title that are as wide as a panel
 READ = {"weights": "weights", "pixels": "pictures", "points": "points", "queries": "points"}
 
 
