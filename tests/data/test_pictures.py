@@ -131,3 +131,17 @@ def test_a_bomb_is_refused(monkeypatch):
 def test_what_is_no_whole_picture_is_refused(content):
     with pytest.raises(PictureError):
         read_picture(content, channels=3)
+
+
+def test_memory_that_lacks_is_not_blamed_on_the_picture(monkeypatch):
+    content = encoded(Image.fromarray(noise(5, 7)))
+
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", full)
+    with pytest.raises(PictureError):  # there is memory: a damaged size, then
+        read_picture(content, channels=1)
+    monkeypatch.setattr("weightspace.failures._can_be_had", lambda _: False)
+    with pytest.raises(MemoryError):
+        read_picture(content, channels=1)

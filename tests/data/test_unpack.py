@@ -78,3 +78,17 @@ def test_a_damaged_tar_is_refused(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UnpackError, match="tar archive is damaged"):
         list(tar_members(path, {"d/one", "d/two"}))
+
+
+def test_memory_that_lacks_is_not_blamed_on_the_tar(tmp_path, monkeypatch):
+    path = tar_file(tmp_path / "a.tar", [("d/one", CONTENT)])
+
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(tarfile, "open", full)
+    with pytest.raises(UnpackError, match="damaged"):  # there is memory: a damaged size, then
+        list(tar_members(path, {"d/one"}))
+    monkeypatch.setattr("weightspace.failures._can_be_had", lambda _: False)
+    with pytest.raises(MemoryError):
+        list(tar_members(path, {"d/one"}))

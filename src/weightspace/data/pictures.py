@@ -6,6 +6,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from weightspace.failures import raise_fault_of_machine
+
 __all__ = ["SUFFIXES", "PictureError", "read_picture"]
 
 SUFFIXES = (
@@ -43,6 +45,7 @@ def read_picture(
     Raises:
         PictureError: if it is damaged, no picture, or larger than Pillow's limit (89 million
             pixels), so that a small file made to fill the memory cannot.
+        MemoryError: if there is none for a picture of that size.
     """
     try:
         with warnings.catch_warnings():
@@ -59,6 +62,7 @@ def read_picture(
             f"no picture, or damaged at its start; the formats are {', '.join(_formats())}"
         ) from error
     except Exception as error:  # damaged pictures raise errors of many types
+        raise_fault_of_machine(error, "a picture", needs=4 * (Image.MAX_IMAGE_PIXELS or 0))
         raise PictureError(str(error) or type(error).__name__) from error
 
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 
+from weightspace.failures import raise_fault_of_machine
+
 __all__ = ["DAMAGE", "UnpackError", "gunzip", "pieces", "tar_members"]
 
 _CHUNK = 1 << 20
@@ -40,6 +42,7 @@ def pieces(content: BufferedIOBase, size: int) -> Iterator[bytes]:
                 raise UnpackError(f"the archive holds more than the {size} bytes expected")
             yield chunk
     except DAMAGE as error:
+        raise_fault_of_machine(error, "an archive")
         raise UnpackError(f"the archive is damaged or truncated: {error}") from error
 
 
@@ -78,6 +81,7 @@ def tar_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, Buffe
                     yield name, _content(archive, member)
                     found.add(name)
     except DAMAGE as error:
+        raise_fault_of_machine(error, path)
         # Without what each compression says of it.
         reason = str(error).partition(":\n")[0] or type(error).__name__
         raise UnpackError(f"the tar archive is damaged or truncated: {reason}") from error

@@ -10,6 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from weightspace.data.checksums import DataFile
 from weightspace.data.shapes.ldraw_library import LDrawError, archived_library
 from weightspace.data.unpack import DAMAGE, UnpackError
+from weightspace.failures import raise_fault_of_machine
 
 __all__ = ["check_library", "unpack_library"]
 
@@ -80,4 +81,5 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                     note = name.removeprefix(_NOTES).removesuffix(".gz")
                     yield f"ldraw/{note}", gzip.decompress(content.read())
     except DAMAGE as error:
+        raise_fault_of_machine(error, archive)
         raise UnpackError(f"the tar archive is damaged or truncated: {error}") from error
