@@ -11,6 +11,7 @@ from weightspace.report.statistics import (
     comparison,
     mean_over_objects,
     mean_over_seeds,
+    paired_test,
     summary,
 )
 
@@ -59,6 +60,12 @@ def test_objects_interval_covers_at_its_level():
     assert 0.92 < covered / 400 < 0.98
 
 
+def noisy(runs):
+    """The runs with differences that are not the same for every seed."""
+    noise = np.random.default_rng(0).normal(0, 0.01, len(runs))
+    return runs.assign(test_accuracy=runs["test_accuracy"] + noise)
+
+
 def _naive(runs, cell):
     """Mean and paired differences of one cell from a plain loop over the rows."""
     rows = runs.to_dict("records")
@@ -73,7 +80,7 @@ def _naive(runs, cell):
 
 
 def test_comparison_is_the_naive_loop(make_files):
-    runs = collect_runs(make_files().metrics)
+    runs = noisy(collect_runs(make_files().metrics))
     table = comparison(runs)
     assert len(table) == 18
     for row in table.to_dict("records"):
@@ -86,6 +93,33 @@ def test_comparison_is_the_naive_loop(make_files):
             half_width = stats.t.ppf(0.975, 2) * stats.sem(differences)
             assert row["difference"] == pytest.approx(np.mean(differences))
             assert row["difference_ci95"] == pytest.approx(half_width)
+            p = stats.ttest_1samp(differences, 0).pvalue
+            assert row["difference_p"] == pytest.approx(p)
+            assert (p < 0.05) == (abs(row["difference"]) > row["difference_ci95"])
+
+
+def _adjusted(p):
+    """Benjamini and Hochberg: the lowest rate at which the procedure takes each one."""
+    in_order = sorted(p)
+    return [min(x * len(p) / (i + 1) for i, x in enumerate(in_order) if x >= own) for own in p]
+
+
+def test_p_values_are_adjusted_for_the_schemes_of_a_setting(make_files):
+    table = comparison(noisy(collect_runs(make_files().metrics)))
+    for _, setting in table.groupby(["model", "views"]):
+        p = setting["difference_p"].dropna()
+        assert setting["difference_q"].dropna().tolist() == pytest.approx(_adjusted(p.tolist()))
+        assert len(p) == len(setting) - 1  # all but none
+
+
+@pytest.mark.parametrize("values", [[], [0.1], [0.1, 0.1, 0.1]])
+def test_without_spread_there_is_no_test(values):
+    assert math.isnan(paired_test(mean_over_seeds(values)))
+
+
+def test_without_pairs_there_is_nothing_to_adjust(make_files):
+    table = comparison(collect_runs(make_files(cells=[("none", 1)]).metrics))
+    assert table["difference_p"].isna().all() and table["difference_q"].isna().all()
 
 
 def test_summary_is_the_interval_of_each_cell(make_files):

@@ -8,7 +8,14 @@ from weightspace.report.collect import CELL, SETTING, ReportError
 from weightspace.report.labels import varying
 from weightspace.report.statistics import comparison
 from weightspace.report.tables import Table
-from weightspace.report.wording import best_updates, half_width, identity, improving, intervals
+from weightspace.report.wording import (
+    best_updates,
+    half_width,
+    identity,
+    improving,
+    intervals,
+    number,
+)
 
 __all__ = ["best_of_longer_budget", "comparison_words", "schemes_tables", "shortest_budget"]
 
@@ -16,7 +23,9 @@ NOTE = (
     "Accuracies and differences in percent and percentage points, on the test split, which was "
     "read once after selection on validation. In brackets: 95 % Student-t interval over seeds "
     '("-" with one seed; with two seeds it is ±9 standard deviations wide). The difference is '
-    'paired by seed, to the scheme "none" of the same dataset, model, views and objects.'
+    'paired by seed, to the scheme "none" of the same dataset, model, views and objects; p is '
+    "that of the paired t-test, q the same adjusted for all schemes there: of those with q below "
+    "0.05 no more than 5 % are expected to be chance (Benjamini-Hochberg)."
 )
 OBJECTS_NOTE = (
     ' "± objects": half-width of the 95 % interval over the draw of the test objects, for '
@@ -114,6 +123,8 @@ def comparison_words(numbers: pd.DataFrame, *, also: Iterable[str] = ()) -> pd.D
     if _unbalanced(numbers):
         words["balanced accuracy [95 %]"] = intervals(numbers, "test_balanced_accuracy")
     words["difference to none [95 %]"] = intervals(numbers, "difference", signed=True)
+    words["p"] = [number(p, 3) for p in numbers["difference_p"]]
+    words["q"] = [number(q, 3) for q in numbers["difference_q"]]
     if with_objects:
         words["difference ± objects"] = numbers["difference_objects_ci95"].map(half_width)
     words["best update"] = best_updates(numbers)

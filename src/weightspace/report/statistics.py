@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
+from scipy.stats import false_discovery_control
 
 from weightspace.report.collect import CELL, SETTING, ReportError
 
@@ -17,11 +18,14 @@ __all__ = [
     "comparison",
     "mean_over_objects",
     "mean_over_seeds",
+    "paired_test",
     "summary",
 ]
 
 BASELINE = "none"
 """The scheme that the others are compared with: no augmentation."""
+
+ROUNDING = 1e-12  # what equal differences of accuracies may be apart
 
 NAMES = ["dataset", "inputs", "model", "scheme"]
 COUNTS = ["views", "objects", "train_inrs", "n_classes", "majority_accuracy", "budget", "updates"]
@@ -56,6 +60,24 @@ def mean_over_seeds(values: Iterable[float]) -> Interval:
         return Interval(float(x[0]), float("nan"), 1)
     half_width = stdtrit(x.size - 1, 0.975) * x.std(ddof=1) / np.sqrt(x.size)
     return Interval(float(x.mean()), float(half_width), x.size)
+
+
+def paired_test(differences: Interval) -> float:
+    """The p value of the paired, two-sided t-test that the mean difference over seeds is 0.
+
+    It is below 0.05 where the interval does not hold 0.
+
+    Args:
+        differences: of two cells, as `mean_over_seeds` returns for theirs.
+
+    Returns:
+        The p value; NaN with fewer than two seeds, or if they do not differ in their difference.
+    """
+    if not differences.half_width > ROUNDING:
+        return float("nan")
+    freedom = differences.size - 1
+    t = differences.mean / (differences.half_width / stdtrit(freedom, 0.975))
+    return float(2 * stdtr(freedom, -abs(t)))
 
 
 def mean_over_objects(values: pd.DataFrame) -> Interval:
@@ -94,9 +116,11 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
         The columns study, cell, dataset, inputs, model, scheme, views, objects, train_inrs,
         n_classes, majority_accuracy, budget, updates, seeds, best_update, improving (whether the
         best update of a seed is its last), val_accuracy, test_accuracy, test_ci95,
-        test_balanced_accuracy, test_balanced_ci95, difference, difference_ci95, pairs, and with
-        `correctness` objects_ci95 and difference_objects_ci95. Accuracies are fractions, every
-        `_ci95` is a half-width.
+        test_balanced_accuracy, test_balanced_ci95, difference, difference_ci95, pairs, with
+        `correctness` objects_ci95 and difference_objects_ci95, difference_p (of `paired_test`)
+        and difference_q: p adjusted for all schemes of a setting, so that of those below 0.05 no
+        more than 5 % are expected to be chance (Benjamini and Hochberg 1995). Accuracies are
+        fractions, every `_ci95` is a half-width.
 
     Raises:
         ReportError: if `correctness` lacks a cell.
@@ -115,11 +139,15 @@ def comparison(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) -> p
             | {"test_ci95": accuracy.half_width, "test_balanced_accuracy": balanced.mean}
             | {"test_balanced_ci95": balanced.half_width, "difference": difference.mean}
             | {"difference_ci95": difference.half_width, "pairs": difference.size}
+            | {"difference_p": paired_test(difference)}
         )
         if correctness is not None:
             own, other = (_hits(correctness, places, part) for part in (cell, baseline))
             rows[-1] |= _over_objects(cell, own, other)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    tested = table[table["difference_p"].notna()]
+    adjusted = tested.groupby(SETTING)["difference_p"].transform(false_discovery_control)
+    return table.assign(difference_q=adjusted)
 
 
 def summary(runs: pd.DataFrame, values: Iterable[str]) -> pd.DataFrame:
