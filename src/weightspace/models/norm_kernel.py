@@ -14,7 +14,10 @@ from numba import njit
 
 __all__ = ["backward", "forward"]
 
-_jit = njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"})
+_settings = {"error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+_jit = njit(cache=True, **_settings)
+# As in fit/kernel.py: a copy that is loaded from the cache might round otherwise.
+_inlined = njit(forceinline=True, **_settings)
 
 
 @_jit
@@ -137,7 +140,7 @@ def backward(
                 out[k] = out[k] * scales[k] + row[k] * slopes[k] + offsets[k]
 
 
-@_jit
+@_inlined
 @no_type_check
 def _scale_and_shift(weight, bias, eps, mean, variance):
     """What the norm multiplies each channel with, and then adds."""
@@ -148,7 +151,7 @@ def _scale_and_shift(weight, bias, eps, mean, variance):
     return scale, shift
 
 
-@_jit
+@_inlined
 @no_type_check
 def _repeat(x, out):
     """Write the vector `x` into `out` as often as it fits, and give `out`."""
@@ -161,7 +164,7 @@ def _repeat(x, out):
     return out
 
 
-@_jit
+@_inlined
 @no_type_check
 def _over_columns(x, channels):
     """The sum over the columns of `x`, a vector of columns and channels, which it spends."""
