@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from strategies import random_networks
@@ -8,17 +10,43 @@ from weightspace.dataset.statistics import standardise, tensor_statistics
 from weightspace.models.dws import DWSNet
 from weightspace.models.folded_norm import FoldedNorm
 from weightspace.models.folding import Channels, Folded, fold
+from weightspace.models.norm_kernel import LANES, ROWS
 from weightspace.train.calibrate import calibrate_norms
+
+
+def as_they_are(matrices):
+    """Updates that leave matrices as they are."""
+    for m in matrices:
+        eye = torch.eye(m.shape[-1], dtype=m.dtype)
+        yield m, eye, torch.zeros_like(m[:, :, 0]), torch.zeros_like(m[:, 0])
+
+
+def norm_of(x):
+    channels = x.matrices[0].shape[-1] if x.matrices else 0
+    vectors = tuple(v.shape[-1] for v in x.vectors)
+    return FoldedNorm(Channels(channels, vectors, x.scalars.shape[-1])).to(x.scalars.dtype)
+
+
+def normed(norm, x, **chosen):
+    return norm([*as_they_are(x.matrices)], x.vectors, x.scalars, **chosen)
+
+
+def folded(*shape, dtype=torch.float32):
+    """Random features with one matrix of this shape."""
+    batch, rows, columns, _ = shape
+    sizes = (shape, (batch, columns, 2), (batch, rows, 2), (batch, 2))
+    generator = torch.Generator().manual_seed(0)
+    m, *vectors, scalars = (torch.randn(s, dtype=dtype, generator=generator) for s in sizes)
+    return Folded((m.mul(3).add(2),), tuple(vectors), scalars)
 
 
 def test_every_channel_is_normalised_over_networks_and_neurons():
     x = fold(random_networks((2, 4, 5, 6, 3), 8, channels=(3,)).map(lambda t: 5 * t + 2))
-    norm = FoldedNorm(Channels(3, tuple(v.shape[2] for v in x.vectors), x.scalars.shape[1]))
-    norm.double().train()
+    norm = norm_of(x).train()
     for bn in norm.modules():
         if isinstance(bn, torch.nn.BatchNorm1d):
             torch.nn.init.constant_(bn.bias, 100.0)  # so that the ReLU hides nothing
-    y = norm(x)
+    y = normed(norm, x)
     for before, after in zip(
         (*x.matrices, *x.vectors, x.scalars), (*y.matrices, *y.vectors, y.scalars), strict=True
     ):
@@ -28,50 +56,100 @@ def test_every_channel_is_normalised_over_networks_and_neurons():
         assert_close(after.flatten(0, -2), expected)
 
 
+@pytest.mark.parametrize("c_in", [1, 2, 2 * LANES])
 @pytest.mark.parametrize("read", ["all", "matrix", "means"])
-def test_training_on_a_cpu_is_batch_norm_relu_and_means(read):
+def test_training_on_a_cpu_is_update_batch_norm_relu_and_means(read, c_in):
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(5, 4, 6, 3, dtype=torch.float64, generator=generator).mul(3).add(2)
-    sizes = x.shape, (5, 4, 3), (5, 6, 3)
-    incoming = [torch.randn(s, dtype=x.dtype, generator=generator) for s in sizes]
+    batch, rows, columns, c = 5, 4, 2 * ROWS, 2 * LANES
+    sizes = (batch, rows, columns, c_in), (c_in, c), (batch, rows, c), (batch, columns, c)
+    given = [torch.randn(s, generator=generator).add(0.5) for s in sizes]
+    incoming = [
+        torch.randn(s, generator=generator) for s in ((batch, rows, columns, c), *sizes[2:])
+    ]
     chosen = {"all": [0, 1, 2], "matrix": [0], "means": [1, 2]}[read]
 
-    def run(compiled):
-        norm = FoldedNorm(Channels(3, (1, 1), 1)).double()
+    def run(dtype):
+        # Kept without gradient where the kernel does not find it.
+        leaves = [t.clone().to(dtype) for t in given]
+        for i, leaf in enumerate(leaves):
+            leaf.requires_grad_(i > 0 or c_in > 2)
+        norm = FoldedNorm(Channels(c, (1, 1), 1))
         bn = norm.matrices[0]
         randomise_parameters(bn, torch.Generator().manual_seed(1))
-        leaf = x.clone().requires_grad_()
-        if compiled:
-            rest = tuple(torch.randn(5, n, 1, dtype=x.dtype) for n in (6, 4))
-            found = norm(Folded((leaf,), rest, rest[0][:, 0]))
-            y, (rows, columns) = found.matrices[0], found.means[0]
-        else:
-            y = bn(leaf.reshape(-1, 3)).relu().view(leaf.shape)
-            rows, columns = y.mean(2), y.mean(1)
-        outputs = [(y, rows, columns)[i] for i in chosen]
-        torch.autograd.backward(outputs, [incoming[i] for i in chosen])
-        return y, rows, columns, leaf.grad, bn.weight.grad, bn.bias.grad, *bn.buffers()
+        norm.to(dtype)
+        rest = tuple(torch.randn(batch, n, 1, dtype=dtype) for n in (columns, rows))
+        found = norm([tuple(leaves)], rest, rest[0][:, 0], only_means=read == "means")
+        compiled = found.means is not None
+        y = None if not found.matrices else found.matrices[0]
+        means = found.means[0] if compiled else (y.mean(2), y.mean(1))
+        outputs = [(y, *means)[i] for i in chosen]
+        torch.autograd.backward(outputs, [incoming[i].to(dtype) for i in chosen])
+        grads = [t.grad for t in (*leaves, bn.weight, bn.bias) if t.requires_grad]
+        return compiled, [*outputs, *grads, *bn.buffers()]
 
-    plain, compiled = run(False), run(True)
-    assert (plain[0] == 0).any() and (plain[0] > 0).any()
-    assert_close(compiled, plain)
+    (plainly, plain), (compiled, ours) = run(torch.float64), run(torch.float32)
+    assert compiled and not plainly
+    assert (plain[0] == 0).any() or read == "means"
+    assert_close(ours, [t.to(o.dtype) for o, t in zip(ours, plain, strict=True)])
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"dtype": torch.float64},
+        {"columns": ROWS + 1},
+        {"c": LANES + 1},
+        {"learns": True},
+        {"autocast": True},
+        {"momentum": None},
+    ],
+)
+def test_what_the_kernel_cannot_do_goes_without(chosen):
+    settings = {"dtype": torch.float32, "columns": ROWS, "c": LANES, "learns": False}
+    settings |= {"autocast": False, "momentum": 0.1} | chosen
+    x = folded(3, 4, settings["columns"], settings["c"], dtype=settings["dtype"])
+    norm = norm_of(x)
+    norm.matrices[0].momentum = settings["momentum"]
+    update = next(as_they_are(x.matrices))
+    if settings["learns"]:
+        update = update[0][..., :1].clone().requires_grad_(), update[1][:1], *update[2:]
+    with torch.autocast("cpu", torch.bfloat16, enabled=settings["autocast"]):
+        assert norm([update], x.vectors, x.scalars).means is None
+    possible = folded(3, 4, ROWS, LANES)
+    assert normed(norm_of(possible), possible).means is not None
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
 def test_calibration_and_evaluation_are_torchs(momentum):
-    x = torch.randn(4, 3, 2, 5)
-    norm = FoldedNorm(Channels(5, (1, 1), 1)).train(momentum is None)
+    x = folded(4, 3, ROWS, LANES)
+    norm = norm_of(x).train(momentum is None)
     norm.matrices[0].momentum = momentum
-    found = norm(Folded((x,), (torch.randn(4, 2, 1), torch.randn(4, 3, 1)), torch.randn(4, 1)))
+    found = normed(norm, x, only_means=True)
     assert found.means is None
-    expected = norm.matrices[0](x.reshape(-1, 5)).relu().view(x.shape)
-    assert_identical((found.matrices[0],), (expected,))
+    m = x.matrices[0]
+    expected = norm.matrices[0](m.reshape(-1, LANES)).relu().view(m.shape)
+    assert_close(found.matrices[0], expected)
 
 
 def test_a_relu_follows():
     x = Folded((), (torch.randn(4, 3, 2),), torch.randn(4, 5))
-    y = FoldedNorm(Channels(0, (2,), 5))(x)
+    y = normed(norm_of(x), x)
     assert all((t >= 0).all() and (t == 0).any() for t in (*y.vectors, y.scalars))
+
+
+def test_dws_with_the_kernel_is_dws_without():
+    w = random_networks((2, ROWS, 2 * ROWS, ROWS, 1), 6, dtype=torch.float32)
+    model = DWSNet(layer_layout=w.layer_layout, d_out=3, channels=LANES, batch_norm=True)
+    randomise_parameters(model, torch.Generator().manual_seed(0))
+
+    def gradients(dtype):
+        ours = copy.deepcopy(model).to(dtype)
+        out = ours(w.map(lambda x: x.to(dtype)))
+        out.square().sum().backward()
+        # Of one scale, as biases before a norm have no gradient but rounding errors.
+        return torch.cat([p.grad.float().flatten() for p in ours.parameters()])
+
+    assert_close(gradients(torch.float32), gradients(torch.float64))
 
 
 def test_it_stands_between_the_layers_of_dws_only():

@@ -90,7 +90,11 @@ class DWSNet(nn.Module):
         x = fold(w)
         *layers, last = self.layers
         for i, layer in enumerate(layers):
-            x = self.norms[i](layer(x)) if self.norms else layer(x, relu=True)
+            if self.norms:
+                only_means = layer is layers[-1] and self.reduce == "mean"
+                x = layer(x, norm=self.norms[i], only_means=only_means)
+            else:
+                x = layer(x, relu=True)
         return last(x, relu=True)
 
     def forward(self, w: Weights) -> Float[Tensor, "batch d_out"]:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from weightspace.models.folded_norm import FoldedNorm
 from weightspace.models.folding import Channels, Folded
 from weightspace.models.matrix_update import (
     mean_rows_and_columns,
@@ -98,8 +99,18 @@ class EquivariantLinear(nn.Module):
         for mixing in self.mixing:
             nn.init.normal_(mixing, std=(2 / (4 * mixing.shape[0])) ** 0.5)
 
-    def forward(self, x: Folded, *, relu: bool = False) -> Folded:
-        """Return the layer of `x`, followed by a ReLU if asked."""
+    def forward(
+        self,
+        x: Folded,
+        *,
+        relu: bool = False,
+        norm: FoldedNorm | None = None,
+        only_means: bool = False,
+    ) -> Folded:
+        """Return the layer of `x`, followed by a ReLU or by `norm`, which has one, if asked.
+
+        With `only_means`, what follows reads the means of the matrices and not the matrices.
+        """
         local, pooled = contexts(x, self.reduce)
         scalars, *shared = self.pooled(pooled).split(self.pooled_sizes, dim=-1)
         vectors, rows, columns = [], [], []
@@ -110,16 +121,15 @@ class EquivariantLinear(nn.Module):
             rows.append(row)
             columns.append(column)
         scalars = scalars.relu() if relu else scalars
-        # Behind a ReLU the next layer wants the means; behind a norm it wants others.
+        updates = [
+            (x.matrices[h], mixing, rows[h + 1], columns[h]) for h, mixing in enumerate(self.mixing)
+        ]
+        if norm is not None:
+            return norm(updates, vectors, scalars, only_means=only_means)
+        # Behind a ReLU the next layer wants the means.
         if relu and self.reduce == "mean":
-            found = [
-                update_and_mean(x.matrices[h], mixing, rows[h + 1], columns[h], relu=True)
-                for h, mixing in enumerate(self.mixing)
-            ]
+            found = [update_and_mean(*update, relu=True) for update in updates]
             means = tuple((r, c) for _, r, c in found)
             return Folded(tuple(m for m, _, _ in found), tuple(vectors), scalars, means)
-        matrices = [
-            update_matrix(x.matrices[h], mixing, rows[h + 1], columns[h], relu=relu)
-            for h, mixing in enumerate(self.mixing)
-        ]
-        return Folded(tuple(matrices), tuple(vectors), scalars)
+        matrices = tuple(update_matrix(*update, relu=relu) for update in updates)
+        return Folded(matrices, tuple(vectors), scalars)

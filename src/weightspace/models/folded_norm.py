@@ -1,5 +1,6 @@
 """Batch normalisation of the features inside an equivariant model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from weightspace.models import norm_kernel
 from weightspace.models.folding import Channels, Folded
+from weightspace.models.matrix_update import update_matrix
 
 __all__ = ["FoldedNorm"]
 
@@ -29,16 +31,31 @@ class FoldedNorm(nn.Module):
         self.vectors = nn.ModuleList(nn.BatchNorm1d(c) for c in channels.vectors)
         self.scalars = nn.BatchNorm1d(channels.scalars)
 
-    def forward(self, x: Folded) -> Folded:
-        """Return the normalised features, after a ReLU."""
-        vectors = tuple(_norm(f, v) for f, v in zip(self.vectors, x.vectors, strict=True))
-        scalars = _norm(self.scalars, x.scalars)
-        pairs = [*zip(self.matrices, x.matrices, strict=True)]
-        if pairs and all(_compiled(norm, m) for norm, m in pairs):
-            found = [_norm_and_mean(norm, m) for norm, m in pairs]
-            means = tuple((rows, columns) for _, rows, columns in found)
-            return Folded(tuple(m for m, _, _ in found), vectors, scalars, means)
-        return Folded(tuple(_norm(f, m) for f, m in pairs), vectors, scalars)
+    def forward(
+        self,
+        updates: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]],
+        vectors: Sequence[Tensor],
+        scalars: Tensor,
+        *,
+        only_means: bool = False,
+    ) -> Folded:
+        """Return the normalised features, after a ReLU.
+
+        Args:
+            updates: of every matrix, what `update_matrix` makes it of.
+            vectors: as in `Folded`, like scalars.
+            scalars: see vectors.
+            only_means: the matrices themselves may be left out where their means are given.
+        """
+        normed = tuple(_norm(f, v) for f, v in zip(self.vectors, vectors, strict=True))
+        scalars = _norm(self.scalars, scalars)
+        pairs = [*zip(self.matrices, updates, strict=True)]
+        if pairs and all(_compiled(norm, *update) for norm, update in pairs):
+            found = [_update_and_norm(norm, *update, only_means) for norm, update in pairs]
+            matrices = () if only_means else tuple(m for m, _, _ in found)
+            return Folded(matrices, normed, scalars, tuple((r, c) for _, r, c in found))
+        matrices = (_norm(f, update_matrix(*update, relu=False)) for f, update in pairs)
+        return Folded(tuple(matrices), normed, scalars)
 
 
 def _norm(norm: nn.Module, x: Tensor) -> Tensor:
@@ -46,55 +63,94 @@ def _norm(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(flat).relu().view(x.shape)
 
 
-def _compiled(norm: nn.Module, x: Tensor) -> bool:
+def _compiled(norm: nn.Module, m: Tensor, mixing: Tensor, *contexts: Tensor) -> bool:
     """Whether the kernel for CPUs does it: in training, but not while norms are calibrated."""
     assert isinstance(norm, nn.BatchNorm1d)
-    inside_vmap = torch._C._functorch.is_batchedtensor(x)  # pyright: ignore
-    exact = x.dtype == norm.weight.dtype and x.device.type == "cpu" and not inside_vmap
-    return exact and norm.training and norm.momentum is not None and x.numel() > x.shape[-1]
+    lanes, rows = norm_kernel.LANES, norm_kernel.ROWS
+    c_in, c_out = mixing.shape
+    tensors = (m, mixing, *contexts, norm.weight)
+    return (
+        norm.training
+        and norm.momentum is not None
+        and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+        and not any(torch._C._functorch.is_batchedtensor(t) for t in tensors)  # pyright: ignore
+        and not torch.is_autocast_enabled("cpu")
+        and c_out % lanes == 0
+        and m.shape[2] % rows == 0
+        and (c_in < rows or c_in % rows == 0)
+        and (c_in % lanes == 0 or not m.requires_grad)
+    )
 
 
-def _norm_and_mean(norm: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What `_norm` gives in training, and the means of its rows and of its columns."""
+def _update_and_norm(
+    norm: nn.Module, m: Tensor, mixing: Tensor, rows: Tensor, columns: Tensor, only_means: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`_norm` of an update in training, maybe left empty, and the means of its rows and columns."""
     assert isinstance(norm, nn.BatchNorm1d)
-    *found, mean, variance = _NormAndMean.apply(x.contiguous(), norm.weight, norm.bias, norm.eps)  # pyright: ignore
+    given = m, mixing, rows, columns, norm.weight, norm.bias
+    *found, mean, variance = _UpdateAndNorm.apply(*given, norm.eps, only_means)  # pyright: ignore
     with torch.no_grad():
-        n = x.numel() // x.shape[-1]
+        n = m.numel() // m.shape[-1]
         norm.running_mean.lerp_(mean, norm.momentum)  # pyright: ignore
         norm.running_var.lerp_(variance * (n / (n - 1)), norm.momentum)  # pyright: ignore
         norm.num_batches_tracked.add_(1)  # pyright: ignore
     return tuple(found)
 
 
-class _NormAndMean(torch.autograd.Function):
+class _UpdateAndNorm(torch.autograd.Function):
     """The functions of `norm_kernel`."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, ...]:
-        y, mean, variance = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
-        rows, columns = x.new_empty(x[:, :, 0].shape), x.new_empty(x[:, 0].shape)
-        found = y, rows, columns, mean, variance
-        norm_kernel.forward(*_arrays(x, weight, bias), eps, *_arrays(*found))  # pyright: ignore
-        return found
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        x, weight, bias, ctx.eps = inputs
-        ctx.mark_non_differentiable(*output[3:])
-        ctx.save_for_backward(x, weight, bias, *output[3:])
+    def forward(
+        ctx: Any,
+        m: Tensor,
+        mixing: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        eps: float,
+        only_means: bool,
+    ) -> tuple[Tensor, ...]:
+        x = m.new_empty(*m.shape[:3], len(weight))
+        y = x.new_empty(0, 0, 0, 0) if only_means else torch.empty_like(x)
+        means = rows.new_empty(rows.shape), columns.new_empty(columns.shape)
+        moments = torch.empty_like(weight), torch.empty_like(bias)
+        given = _arrays(m, mixing, rows, columns, weight, bias)
+        norm_kernel.forward(*given, eps, *_arrays(x, y), _arrays(*means), _arrays(*moments))
+        ctx.eps = eps
+        ctx.save_for_backward(m, mixing, weight, bias, *moments, x)
+        ctx.mark_non_differentiable(*moments)
+        ctx.set_materialize_grads(False)
+        return y, *means, *moments
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, of_y: Tensor, of_rows: Tensor, of_columns: Tensor, *_: Tensor
+        ctx: Any, of_y: Tensor | None, *of_means: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        x, weight, bias, mean, variance = ctx.saved_tensors
-        given = _arrays(x, weight, bias)
-        sums = of_rows / x.shape[2], of_columns / x.shape[1]
-        found = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(bias)
-        incoming = _arrays(mean, variance, of_y, *sums)
-        norm_kernel.backward(*given, ctx.eps, *incoming, *_arrays(*found))  # pyright: ignore
-        return *found, None
+        m, mixing, weight, bias, *moments, x = ctx.saved_tensors
+        batch, rows, columns, channels = x.shape
+        of_row, of_column = (
+            x.new_zeros(batch, n, channels) if grad is None else grad / other
+            for grad, n, other in zip(of_means[:2], (rows, columns), (columns, rows), strict=True)
+        )
+        above = x.new_empty(0, 0, 0, 0) if of_y is None else of_y
+        of_m = torch.empty_like(m) if ctx.needs_input_grad[0] else m.new_empty(0, 0, 0, 0)
+        found = torch.empty_like(mixing), torch.empty_like(of_row), torch.empty_like(of_column)
+        of_norm = torch.empty_like(weight), torch.empty_like(bias)
+        of_mixing, *of_contexts = _arrays(*found)
+        norm_kernel.backward(
+            (*_arrays(m, mixing, weight, bias), ctx.eps),
+            _arrays(*moments),
+            *_arrays(x, above),
+            _arrays(of_row, of_column),
+            *_arrays(of_m),
+            of_mixing,
+            tuple(of_contexts),
+            _arrays(*of_norm),
+        )
+        return (of_m if ctx.needs_input_grad[0] else None), *found, *of_norm, None, None
 
 
 def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
