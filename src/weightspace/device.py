@@ -39,3 +39,5 @@ def use_threads(threads: int) -> None:
     os.environ["IGL_NUM_THREADS"] = str(threads)  # libigl reads it at its first parallel loop
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    # Else every new tensor would be written once more, with NaN; it is for finding what reads it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore

@@ -1,4 +1,7 @@
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -7,6 +10,8 @@ from strategies import random_networks
 from laws import assert_close, assert_identical, randomise_parameters, relative_error
 from weightspace.dataset.inr_dataset import InrDataset
 from weightspace.dataset.statistics import standardise, tensor_statistics
+from weightspace.fit.blocks import SOURCE
+from weightspace.models import norm_kernel
 from weightspace.models.dws import DWSNet
 from weightspace.models.folded_norm import FoldedNorm
 from weightspace.models.folding import Channels, Folded, fold
@@ -56,41 +61,79 @@ def test_every_channel_is_normalised_over_networks_and_neurons():
         assert_close(after.flatten(0, -2), expected)
 
 
-@pytest.mark.parametrize("c_in", [1, 2, 2 * LANES])
-@pytest.mark.parametrize("read", ["all", "matrix", "means"])
-def test_training_on_a_cpu_is_update_batch_norm_relu_and_means(read, c_in):
+def update_of(batch, rows, columns, c_in, c):
+    """Random m, mixing and contexts, and what their gradients come from."""
     generator = torch.Generator().manual_seed(0)
-    batch, rows, columns, c = 5, 4, 2 * ROWS, 2 * LANES
-    sizes = (batch, rows, columns, c_in), (c_in, c), (batch, rows, c), (batch, columns, c)
+    contexts = (batch, rows, c), (batch, columns, c)
+    sizes = (batch, rows, columns, c_in), (c_in, c), *contexts
     given = [torch.randn(s, generator=generator).add(0.5) for s in sizes]
-    incoming = [
-        torch.randn(s, generator=generator) for s in ((batch, rows, columns, c), *sizes[2:])
-    ]
-    chosen = {"all": [0, 1, 2], "matrix": [0], "means": [1, 2]}[read]
+    incoming = [torch.randn(s, generator=generator) for s in ((batch, rows, columns, c), *contexts)]
+    return given, incoming
 
-    def run(dtype):
-        # Kept without gradient where the kernel does not find it.
-        leaves = [t.clone().to(dtype) for t in given]
-        for i, leaf in enumerate(leaves):
-            leaf.requires_grad_(i > 0 or c_in > 2)
-        norm = FoldedNorm(Channels(c, (1, 1), 1))
-        bn = norm.matrices[0]
-        randomise_parameters(bn, torch.Generator().manual_seed(1))
-        norm.to(dtype)
-        rest = tuple(torch.randn(batch, n, 1, dtype=dtype) for n in (columns, rows))
-        found = norm([tuple(leaves)], rest, rest[0][:, 0], only_means=read == "means")
-        compiled = found.means is not None
-        y = None if not found.matrices else found.matrices[0]
-        means = found.means[0] if compiled else (y.mean(2), y.mean(1))
-        outputs = [(y, *means)[i] for i in chosen]
-        torch.autograd.backward(outputs, [incoming[i].to(dtype) for i in chosen])
-        grads = [t.grad for t in (*leaves, bn.weight, bn.bias) if t.requires_grad]
-        return compiled, [*outputs, *grads, *bn.buffers()]
 
-    (plainly, plain), (compiled, ours) = run(torch.float64), run(torch.float32)
+def normed_update(given, incoming, dtype, read=(0, 1, 2), turned=lambda t: t):
+    """Whether the kernel did it; the outputs `read`, all gradients, and the running statistics."""
+    m, mixing, *_ = given
+    leaves = [t.clone().to(dtype) for t in given]
+    for leaf in leaves:  # but for an m whose gradient the kernel does not find
+        leaf.requires_grad_(leaf.shape != m.shape or m.shape[-1] % LANES == 0)
+    c = mixing.shape[1]
+    norm = FoldedNorm(Channels(c, (1, 1), 1))
+    bn = norm.matrices[0]
+    randomise_parameters(bn, torch.Generator().manual_seed(1))
+    norm.to(dtype)
+    rest = tuple(torch.randn(len(m), n, 1, dtype=dtype) for n in m.shape[2:0:-1])
+    update = tuple(turned(t) for t in leaves)
+    found = norm([update], rest, rest[0][:, 0], only_means=0 not in read)
+    compiled = found.means is not None
+    y = found.matrices[0] if found.matrices else None
+    means = found.means[0] if compiled else (y.mean(2), y.mean(1))
+    outputs = [(y, *means)[i] for i in read]
+    torch.autograd.backward(
+        [turned(t) for t in outputs], [turned(incoming[i].to(dtype)) for i in read]
+    )
+    grads = [t.grad for t in (*leaves, bn.weight, bn.bias) if t.requires_grad]
+    return compiled, [*outputs, *grads, *bn.buffers()]
+
+
+def assert_kernel_is_torch(*args, **chosen):
+    (plainly, plain), (compiled, ours) = (
+        normed_update(*args, dtype=dtype, **chosen) for dtype in (torch.float64, torch.float32)
+    )
     assert compiled and not plainly
-    assert (plain[0] == 0).any() or read == "means"
-    assert_close(ours, [t.to(o.dtype) for o, t in zip(ours, plain, strict=True)])
+    assert (plain[0] > 0).any()
+    for own, expected in zip(ours, plain, strict=True):
+        if own.is_floating_point():
+            assert_close(own, expected.to(own.dtype))
+    return plain
+
+
+@pytest.mark.parametrize("c_in", [1, ROWS - 1, ROWS, 2 * LANES])
+@pytest.mark.parametrize("read", [(0, 1, 2), (0,), (1, 2), (1,), (0, 2)])
+def test_training_on_a_cpu_is_update_batch_norm_relu_and_means(read, c_in):
+    plain = assert_kernel_is_torch(*update_of(5, 4, 2 * ROWS, c_in, 2 * LANES), read=read)
+    assert 0 not in read or (plain[0] == 0).any()
+
+
+def test_the_kernel_takes_tensors_of_any_strides():
+    def turned(t):  # equal numbers, another order in memory
+        return t.transpose(0, -1).contiguous().transpose(0, -1)
+
+    assert_kernel_is_torch(*update_of(5, 4, ROWS, LANES, LANES), turned=turned)
+
+
+def test_the_variance_is_right_where_the_first_matrix_is_far_from_the_others():
+    (m, *others), incoming = update_of(64, 8, ROWS, 1, LANES)
+    m[0] += 100
+    assert_kernel_is_torch((m, *others), incoming)
+
+
+@pytest.mark.parametrize("wrong", [2, 3])
+def test_contexts_of_other_shapes_are_refused(wrong):
+    given, incoming = update_of(3, 4, ROWS, LANES, LANES)
+    given[wrong] = given[wrong][:-1]
+    with pytest.raises(ValueError, match="mixing and contexts are"):
+        normed_update(given, incoming, torch.float32)
 
 
 @pytest.mark.parametrize(
@@ -99,24 +142,27 @@ def test_training_on_a_cpu_is_update_batch_norm_relu_and_means(read, c_in):
         {"dtype": torch.float64},
         {"columns": ROWS + 1},
         {"c": LANES + 1},
+        {"c_in": ROWS + 1},
         {"learns": True},
         {"autocast": True},
         {"momentum": None},
     ],
 )
 def test_what_the_kernel_cannot_do_goes_without(chosen):
-    settings = {"dtype": torch.float32, "columns": ROWS, "c": LANES, "learns": False}
-    settings |= {"autocast": False, "momentum": 0.1} | chosen
-    x = folded(3, 4, settings["columns"], settings["c"], dtype=settings["dtype"])
-    norm = norm_of(x)
-    norm.matrices[0].momentum = settings["momentum"]
-    update = next(as_they_are(x.matrices))
-    if settings["learns"]:
-        update = update[0][..., :1].clone().requires_grad_(), update[1][:1], *update[2:]
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings["autocast"]):
-        assert norm([update], x.vectors, x.scalars).means is None
-    possible = folded(3, 4, ROWS, LANES)
-    assert normed(norm_of(possible), possible).means is not None
+    possible = {"dtype": torch.float32, "columns": ROWS, "c_in": 1, "c": LANES, "learns": False}
+    possible |= {"autocast": False, "momentum": 0.1}
+
+    def compiled(dtype, columns, c_in, c, learns, autocast, momentum):
+        (m, *others), _ = update_of(3, 4, columns, c_in, c)
+        update = m.to(dtype).requires_grad_(learns), *(t.to(dtype) for t in others)
+        norm = FoldedNorm(Channels(c, (1, 1), 1)).to(dtype)
+        norm.matrices[0].momentum = momentum
+        rest = tuple(torch.randn(3, n, 1, dtype=dtype) for n in (columns, 4))
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            return norm([update], rest, rest[0][:, 0]).means is not None
+
+    assert compiled(**possible)
+    assert not compiled(**possible | chosen)
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
@@ -137,19 +183,85 @@ def test_a_relu_follows():
     assert all((t >= 0).all() and (t == 0).any() for t in (*y.vectors, y.scalars))
 
 
-def test_dws_with_the_kernel_is_dws_without():
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_dws_with_the_kernel_is_dws_without(reduce, monkeypatch):
     w = random_networks((2, ROWS, 2 * ROWS, ROWS, 1), 6, dtype=torch.float32)
-    model = DWSNet(layer_layout=w.layer_layout, d_out=3, channels=LANES, batch_norm=True)
+    settings = {"channels": LANES, "reduce": reduce, "batch_norm": True}
+    model = DWSNet(layer_layout=w.layer_layout, d_out=3, **settings)
     randomise_parameters(model, torch.Generator().manual_seed(0))
+    calls, kernel = [], norm_kernel.forward
+    monkeypatch.setattr(norm_kernel, "forward", lambda *a: calls.append(kernel(*a)))
 
-    def gradients(dtype):
+    def found(dtype):
         ours = copy.deepcopy(model).to(dtype)
         out = ours(w.map(lambda x: x.to(dtype)))
         out.square().sum().backward()
-        # Of one scale, as biases before a norm have no gradient but rounding errors.
-        return torch.cat([p.grad.float().flatten() for p in ours.parameters()])
+        return out.float(), [p.grad.float() for p in ours.parameters()]
 
-    assert_close(gradients(torch.float32), gradients(torch.float64))
+    (plain, plain_grads) = found(torch.float64)
+    assert not calls
+    (out, grads) = found(torch.float32)
+    assert len(calls) == 2 * 2  # two layers of two matrices
+    assert_close(out, plain)
+    if reduce == "max":  # rounding decides which of two equal entries has the gradient
+        return
+    largest = max(g.abs().max() for g in plain_grads)
+    compared = [
+        (a, b) for a, b in zip(grads, plain_grads, strict=True) if b.abs().max() > 1e-6 * largest
+    ]
+    assert len(compared) > len(grads) / 2  # biases before a norm have no gradient
+    for own, expected in compared:
+        assert relative_error(own, expected) < 1e-3
+
+
+def test_gradients_by_torch_func_go_without_the_kernel():
+    w = random_networks((2, ROWS, ROWS, 1), 4, dtype=torch.float32)
+    model = DWSNet(layer_layout=w.layer_layout, d_out=3, channels=LANES, batch_norm=True)
+    parameters = {k: p.detach() for k, p in model.named_parameters()}
+
+    buffers = {k: b.clone() for k, b in model.named_buffers()}
+
+    def loss(parameters, buffers):
+        return torch.func.functional_call(model, (parameters, buffers), (w,)).square().sum()
+
+    by_func = torch.func.grad(loss)(parameters, buffers)
+    model(w).square().sum().backward()
+    assert_close(by_func["head.5.weight"], model.head[5].weight.grad)
+
+
+def test_the_compiled_code_on_disk_is_known_by_the_blocks_it_is_made_of():
+    for function in (norm_kernel.forward, norm_kernel.backward):
+        assert SOURCE in [cell.cell_contents for cell in function.py_func.__closure__]
+
+
+STEP = """
+import hashlib, torch
+from weightspace.models.dws import DWSNet
+from weightspace.rng import stream
+from weightspace.siren import init_siren
+w = init_siren((2, 8, 8, 1), omega_0=30.0, generator=stream(0, "init"), batch_size=3)
+torch.manual_seed(0)
+model = DWSNet(layer_layout=w.layer_layout, d_out=2, batch_norm=True)
+model(w).square().sum().backward()
+numbers = torch.cat([p.grad.flatten() for p in model.parameters()])
+print(hashlib.md5(numbers.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_compiles_trains_as_those_that_load_the_compiled_code(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", STEP],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert list(tmp_path.rglob("norm_kernel*.nbi"))  # the first process left its code
+    assert digests[0] == digests[1]
 
 
 def test_it_stands_between_the_layers_of_dws_only():

@@ -64,7 +64,11 @@ def _norm(norm: nn.Module, x: Tensor) -> Tensor:
 
 
 def _compiled(norm: nn.Module, m: Tensor, mixing: Tensor, *contexts: Tensor) -> bool:
-    """Whether the kernel for CPUs does it: in training, but not while norms are calibrated."""
+    """Whether the kernel for CPUs does it: in training, of float32 and of widths that it can take.
+
+    Norms that are being calibrated (they have no momentum) are PyTorch's, and so is everything
+    under `torch.func` and under autocast.
+    """
     assert isinstance(norm, nn.BatchNorm1d)
     lanes, rows = norm_kernel.LANES, norm_kernel.ROWS
     c_in, c_out = mixing.shape
@@ -73,8 +77,9 @@ def _compiled(norm: nn.Module, m: Tensor, mixing: Tensor, *contexts: Tensor) -> 
         norm.training
         and norm.momentum is not None
         and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
-        and not any(torch._C._functorch.is_batchedtensor(t) for t in tensors)  # pyright: ignore
+        and not torch._C._are_functorch_transforms_active()
         and not torch.is_autocast_enabled("cpu")
+        and m.numel() > 0
         and c_out % lanes == 0
         and m.shape[2] % rows == 0
         and (c_in < rows or c_in % rows == 0)
@@ -87,7 +92,13 @@ def _update_and_norm(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`_norm` of an update in training, maybe left empty, and the means of its rows and columns."""
     assert isinstance(norm, nn.BatchNorm1d)
-    given = m, mixing, rows, columns, norm.weight, norm.bias
+    c, (batch, n, k, c_in) = len(norm.weight), m.shape
+    shapes = (c_in, c), (batch, n, c), (batch, k, c)
+    if (mixing.shape, rows.shape, columns.shape) != shapes:
+        found = [tuple(t.shape) for t in (mixing, rows, columns)]
+        raise ValueError(f"mixing and contexts are {found}; a norm of {c} channels needs {shapes}")
+    # The kernel writes into new tensors: were they of other strides, it would write into copies.
+    given = *(t.contiguous() for t in (m, mixing, rows, columns)), norm.weight, norm.bias
     *found, mean, variance = _UpdateAndNorm.apply(*given, norm.eps, only_means)  # pyright: ignore
     with torch.no_grad():
         n = m.numel() // m.shape[-1]
@@ -113,7 +124,7 @@ class _UpdateAndNorm(torch.autograd.Function):
         only_means: bool,
     ) -> tuple[Tensor, ...]:
         x = m.new_empty(*m.shape[:3], len(weight))
-        y = x.new_empty(0, 0, 0, 0) if only_means else torch.empty_like(x)
+        y = x.new_empty(0, 0, 0, 0) if only_means else x.new_empty(x.shape)
         means = rows.new_empty(rows.shape), columns.new_empty(columns.shape)
         moments = torch.empty_like(weight), torch.empty_like(bias)
         given = _arrays(m, mixing, rows, columns, weight, bias)
@@ -132,10 +143,10 @@ class _UpdateAndNorm(torch.autograd.Function):
         m, mixing, weight, bias, *moments, x = ctx.saved_tensors
         batch, rows, columns, channels = x.shape
         of_row, of_column = (
-            x.new_zeros(batch, n, channels) if grad is None else grad / other
+            x.new_zeros(batch, n, channels) if grad is None else grad.contiguous() / other
             for grad, n, other in zip(of_means[:2], (rows, columns), (columns, rows), strict=True)
         )
-        above = x.new_empty(0, 0, 0, 0) if of_y is None else of_y
+        above = x.new_empty(0, 0, 0, 0) if of_y is None else of_y.contiguous()
         of_m = torch.empty_like(m) if ctx.needs_input_grad[0] else m.new_empty(0, 0, 0, 0)
         found = torch.empty_like(mixing), torch.empty_like(of_row), torch.empty_like(of_column)
         of_norm = torch.empty_like(weight), torch.empty_like(bias)
@@ -154,4 +165,6 @@ class _UpdateAndNorm(torch.autograd.Function):
 
 
 def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(x.detach().contiguous().numpy() for x in tensors)
+    """The arrays that share memory with contiguous tensors."""
+    assert all(x.is_contiguous() for x in tensors)
+    return tuple(x.detach().numpy() for x in tensors)

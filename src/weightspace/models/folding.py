@@ -19,7 +19,8 @@ class Folded:
     weights need no axis for them: one kind of matrix, one kind of vector and scalars remain.
 
     Attributes:
-        matrices: one `(batch, n[h+1], n[h], channels)` per pair of neighbouring hidden layers.
+        matrices: one `(batch, n[h+1], n[h], channels)` per pair of neighbouring hidden layers; none
+            where only their means are of use and these are given.
         vectors: one `(batch, n[h], channels_h)` per hidden layer.
         scalars: `(batch, channels)`, what belongs to the network as a whole.
         means: the mean of every row and of every column of each matrix, where what made the

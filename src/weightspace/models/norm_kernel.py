@@ -60,7 +60,7 @@ def _over_columns(x, channels):
 @_inlined
 @no_type_check
 def _scale_and_shift(weight, bias, eps, mean, variance, n):
-    """What the norm multiplies each channel with, and then adds; and both `n` numbers long."""
+    """What the norm multiplies each channel with; the same, and what it then adds, `n` long."""
     scale, shift = np.empty_like(weight), np.empty_like(bias)
     for c in range(len(weight)):
         scale[c] = weight[c] / np.sqrt(variance[c] + eps)
@@ -71,7 +71,10 @@ def _scale_and_shift(weight, bias, eps, mean, variance, n):
 @_inlined
 @no_type_check
 def _times(out, o, a, p, inner, b, n, channels):
-    """Add a b to the row of a matrix at `o` in `out`; a is its row at `p`, of `inner` channels."""
+    """Add a b to the row at place `o` of `out`, which has `n` numbers, a multiple of ROWS columns.
+
+    The row of a is at place `p` and has `inner` channels; b is `inner` x `channels`.
+    """
     for v in range(0, channels, LANES):
         for j in range(0, n // channels, ROWS):
             here = o + j * channels + v
@@ -84,7 +87,10 @@ def _times(out, o, a, p, inner, b, n, channels):
 @_inlined
 @no_type_check
 def _add_outer(out, m, p, inner, d, columns, channels):
-    """Add to `out`, `inner` x `channels`, the sum over columns of the row of m times d."""
+    """Add to `out`, `inner` x `channels`, the sum of m[column] d[column]^T over a row's columns.
+
+    The row of m is at place `p`, d is its gradient; columns are a multiple of ROWS.
+    """
     for v in range(0, channels, LANES):
         if inner < ROWS:
             for k in range(inner):
@@ -106,15 +112,15 @@ def _compiled(source) -> Any:
     """Make both functions; their copies on disk are known by this file and by `source`."""
 
     @njit(cache=True, **_settings)
-    def forward(m, mixing, of_rows, of_columns, weight, bias, eps, x, y, means, moments):
+    def forward(m, mixing, row_context, column_context, weight, bias, eps, x, y, means, moments):
         """Write x = m A + r_i + c_j, y = relu(norm(x)), and the means of y.
 
         Args:
             m: `(batch, rows, columns, c_in)` float32, contiguous like all others; columns are a
                 multiple of `ROWS`.
             mixing: A, `(c_in, c)`; c is a multiple of `LANES`, c_in below or a multiple of `ROWS`.
-            of_rows: r, `(batch, rows, c)`.
-            of_columns: c, `(batch, columns, c)`.
+            row_context: r, `(batch, rows, c)`.
+            column_context: c, `(batch, columns, c)`.
             weight: `(c,)`, of the norm, like bias.
             bias: see weight.
             eps: added to the variance.
@@ -136,17 +142,19 @@ def _compiled(source) -> Any:
         for i in range(batch):
             sums[:] = 0
             more_sums[:] = 0
-            column = of_columns[i].reshape(-1)
+            column = column_context[i].reshape(-1)
             for r in range(rows):
                 place = (i * rows + r) * n
                 row = out[place : place + n]
-                _repeat(of_rows[i, r], value)
+                _repeat(row_context[i, r], value)
                 for k in range(n):
                     row[k] = value[k] + column[k]
                 _times(out, place, a, (i * rows + r) * columns * inner, inner, b, n, channels)
                 if i == 0 and r == 0:
-                    # Squares are of distances to some entry of x, so that little cancels.
-                    _repeat(row[:channels], origin)
+                    # Squares are of distances to about the mean, so that little cancels.
+                    sums[:] = row
+                    _repeat(_over_columns(sums, channels) / _f(columns), origin)
+                    sums[:] = 0
                 for k in range(n):
                     d = row[k] - origin[k]
                     sums[k] += d
@@ -181,15 +189,15 @@ def _compiled(source) -> Any:
         """The gradients of what `forward` is given, from those of what it gives.
 
         Args:
-            given: m, mixing, the norm's weight, bias and eps, as in `forward`.
-            moments: as in `forward`.
+            given: m, mixing, the norm's weight, bias and eps, as in `forward`, with its widths.
+            moments: as in `forward`, read only.
             x: as in `forward`.
             of_y: of the shape of x, or empty for zeros.
             of_means: the gradients of the sums, not the means, of each row and each column of y.
             of_m: of the shape of m, or empty if it is not wanted; to be written, like what follows.
                 If it is wanted, c_in is a multiple of `LANES`.
             of_mixing: of the shape of mixing.
-            of_contexts: of those of of_rows and of_columns in `forward`.
+            of_contexts: of those of row_context and column_context.
             of_norm: of those of weight and bias.
         """
         _ = source
