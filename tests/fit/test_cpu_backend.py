@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import pytest
 import torch
+from processes import outputs_of_two
 from torch import Tensor
 
 from weightspace.data.coordinates import grid
@@ -229,12 +230,5 @@ print(hashlib.md5(fitted.numpy().tobytes()).hexdigest())
 
 
 def test_the_process_that_compiles_fits_as_those_that_load_the_compiled_code(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
-    assert list(tmp_path.rglob("*.nbi"))  # the first process left its code
-    assert digests[0] == digests[1]
+    first, second = outputs_of_two(FIT, tmp_path)
+    assert first == second

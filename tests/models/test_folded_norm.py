@@ -1,10 +1,8 @@
 import copy
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from processes import outputs_of_two
 from strategies import random_networks
 
 from laws import assert_close, assert_identical, randomise_parameters, relative_error
@@ -249,19 +247,8 @@ print(hashlib.md5(numbers.numpy().tobytes()).hexdigest())
 
 
 def test_the_process_that_compiles_trains_as_those_that_load_the_compiled_code(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", STEP],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for _ in range(2)
-    ]
-    assert list(tmp_path.rglob("norm_kernel*.nbi"))  # the first process left its code
-    assert digests[0] == digests[1]
+    first, second = outputs_of_two(STEP, tmp_path, "norm_kernel*")
+    assert first == second
 
 
 def test_it_stands_between_the_layers_of_dws_only():

@@ -1,14 +1,11 @@
 """The compiled assignment inside the matching: optimal, whatever the matrix and the threads."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import outputs_of_two
 from scipy.optimize import linear_sum_assignment
 from strategies import random_networks
 
@@ -105,16 +102,5 @@ print([x.tolist() for x in (*found.perms, *found.signs)])
 
 
 def test_the_process_that_compiles_matches_as_those_that_load_the_compiled_code(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", MATCH],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for _ in range(2)
-    ]
-    assert list(tmp_path.rglob("*.nbi"))  # the first process left its code
-    assert found[0] == found[1]
+    first, second = outputs_of_two(MATCH, tmp_path)
+    assert first == second
