@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 from timeit import timeit
+from typing import Any
 
 import torch
 from naive_dws import NaiveDWS
@@ -23,6 +24,16 @@ from weightspace.siren import init_siren
 from weightspace.train.losses import one_hot, soft_cross_entropy
 from weightspace.train.steps import Stepper
 
+
+def norms_of_torch(**settings: Any) -> DWSNet:
+    """DWSNet with norms that the compiled kernel does not take, as they have no momentum."""
+    model = DWSNet(batch_norm=True, **settings)
+    for norm in model.norms:
+        for matrix_norm in norm.matrices:
+            matrix_norm.momentum = None
+    return model
+
+
 LAYOUT, CLASSES = (2, 32, 32, 1), 10
 # Name, ours, plain, batch size, steps timed of each. Samples per second of the graph transformer
 # do not depend on the batch size between 4 and 64 networks.
@@ -35,6 +46,8 @@ CASES = [
         256,
         5,
     ),
+    ("dws, kernel of norms", partial(DWSNet, batch_norm=True), norms_of_torch, 64, 20),
+    ("dws, kernel of norms", partial(DWSNet, batch_norm=True), norms_of_torch, 256, 5),
     ("graph transformer", GraphTransformer, NaiveGraphTransformer, 32, 3),
 ]
 THREADS = (1, 2)

@@ -13,8 +13,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from running import ROOT, copy_sources
+
+from weightspace.store import read_inrs
 
 # A part of the smoke study: two shards, two cells, one table.
 OFF = ("overfitting", "views", "equivalence", "alignment", "strength", "contrastive", "gap")
@@ -138,6 +141,15 @@ def without_times(value):
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
+def differing_networks(here, there):
+    """The (object, view) of the networks of two files that differ, and how far they do."""
+    a, b = (read_inrs(path) for path in (here, there))
+    pairs = zip(a.weights, b.weights, strict=True)
+    gaps = torch.stack([(x - y).abs().flatten(1).amax(1) for x, y in pairs])
+    names = zip(a.columns["object_id"].tolist(), a.columns["view"].tolist(), strict=True)
+    return {name: gap for name, gap in zip(names, gaps.amax(0).tolist(), strict=True) if gap}
+
+
 def test_results_are_those_of_a_local_run(runs):
     local, cluster, _ = runs
     names = {
@@ -145,6 +157,9 @@ def test_results_are_those_of_a_local_run(runs):
         for where in (local, cluster)
     }
     assert names[local] == names[cluster]
+    networks = [n for n in names[local] if n.suffix == ".h5"]
+    for name in sorted(networks, key=lambda n: (n.parts[0] != "fits", n)):
+        assert differing_networks(local / name, cluster / name) == {}, name
     for name in names[local]:
         if name.name == "metrics.json":
             here, there = (json.loads((where / name).read_text()) for where in (local, cluster))

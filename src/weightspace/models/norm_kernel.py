@@ -217,6 +217,7 @@ def _compiled(source) -> Any:
         slopes, offsets = np.empty(n, _f), np.empty(n, _f)
         total, moment = np.zeros(channels), np.zeros(channels)
         of_a, all_of_a = np.empty(mixing.size, _f), np.zeros(mixing.size)
+        # One loop for both passes: what they share, as a function, makes it 1.15 times slower.
         for second in range(2):
             for i in range(batch):
                 sums[:] = 0
