@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from weightspace.device import choose_device, device_name, use_threads
 
@@ -34,3 +35,26 @@ def test_what_cannot_repeat_exactly_is_an_error(settings_put_back, monkeypatch):
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
     with pytest.raises(RuntimeError, match="put_ does not have a deterministic implementation"):
         torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+
+
+class Calls(TorchDispatchMode):
+    """The operations called, with the kind and size of their first argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if args and isinstance(args[0], torch.Tensor):
+            self.seen.add((func.overloadpacket.__name__, args[0].dtype, args[0].numel()))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "exp", "log", "log10", "sqrt", "tanh", "erf"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_first_call_of_a_vector_function_is_on_one_number(settings_put_back, name, dtype):
+    # What goes wrong without it does so in one of a thousand processes, so no test could see it.
+    with Calls() as calls:
+        use_threads(2)
+    assert (name, dtype, 1) in calls.seen
+    assert {size for _, _, size in calls.seen} == {1}
