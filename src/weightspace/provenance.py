@@ -111,12 +111,23 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the commit of the source tree, with `-dirty` if it was edited, else `unknown`."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """Return the commit of the source tree, with `-dirty` if it was edited, else `unknown`.
+
+    What lies under `results/` is no source: publishing a study edits it.
+    """
     try:
-        result = subprocess.run(
-            command, cwd=PACKAGE, check=True, capture_output=True, text=True, timeout=30
+        head = _git("rev-parse", "--short=12", "HEAD")
+        edited = _git(
+            "status", "--porcelain", "--untracked-files=no", ":(top)", ":(top,exclude)results"
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return result.stdout.strip() or "unknown"
+    return f"{head}-dirty" if edited else head
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    result = subprocess.run(
+        command, cwd=PACKAGE, check=True, capture_output=True, text=True, timeout=30
+    )
+    return result.stdout.strip()

@@ -109,3 +109,20 @@ def test_versions_name_what_results_depend_on():
     found = provenance.versions()
     assert found["torch"].startswith("2.")
     assert set(found) == {"python", *provenance.PACKAGES}
+
+
+def test_a_commit_is_dirty_by_its_source_and_not_by_published_results(tmp_path, monkeypatch):
+    for name in ("src/weightspace/siren.py", "results/reference/schemes.md"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("as committed\n")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "src/weightspace")
+    assert provenance.commit() == "unknown"
+    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    for step in (["init"], ["add", "."], [*identity, "commit", "--message", "first"]):
+        subprocess.run(["git", *step], cwd=tmp_path, check=True, capture_output=True)
+    clean = provenance.commit()
+    assert len(clean) == 12
+    (tmp_path / "results/reference/schemes.md").write_text("published anew\n")
+    assert provenance.commit() == clean
+    (tmp_path / "src/weightspace/siren.py").write_text("edited\n")
+    assert provenance.commit() == f"{clean}-dirty"
