@@ -20,7 +20,7 @@ from weightspace.report.figures.views import views_figure
 from weightspace.report.saving import save_figure
 from weightspace.report.statistics import summary
 from weightspace.report.strength import strength_points
-from weightspace.report.style import WIDTH, legend_above, report_style
+from weightspace.report.style import INK, WIDTH, legend_above, line_looks, report_style
 from weightspace.rng import stream
 
 
@@ -153,6 +153,12 @@ def test_equivalence_of_one_seed_and_of_two_models(make_files, tmp_path):
     save_figure(figure, [tmp_path / "one.png"])
     figure = equivalence_figure(_equivalence(make_files, models=("mlp", "dws")))
     assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == ["MLP", "DWSNet"]
+
+
+def test_lines_of_many_schemes_are_told_apart():
+    looks = line_looks([f"scheme_{i}" for i in range(42)] * 2)
+    assert len(looks) == 42 == len({(look["color"], look["marker"]) for look in looks.values()})
+    assert not {INK, "#000000"} & {look["color"] for look in looks.values()}
 
 
 SWEEPS = {

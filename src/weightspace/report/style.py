@@ -18,6 +18,7 @@ __all__ = [
     "WIDTH",
     "colours",
     "legend_above",
+    "line_looks",
     "message_figure",
     "percent_axis",
     "report_style",
@@ -76,6 +77,18 @@ def report_style() -> Iterator[None]:
 def colours(names: Iterable[str]) -> dict[str, str]:
     """One colour per distinct name, in the order of appearance."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def line_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a marker per distinct name, no pair twice among the first 42.
+
+    Black is left to a baseline, and the circle for as long as there are others.
+    """
+    hues = PALETTE[:-1]  # one fewer than there are markers
+    return {
+        name: {"color": hues[i % len(hues)], "marker": MARKERS[(i + 1) % len(MARKERS)]}
+        for i, name in enumerate(dict.fromkeys(names))
+    }
 
 
 def percent_axis(axes: Axes, which: str) -> None:

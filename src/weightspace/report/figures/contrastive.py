@@ -21,11 +21,10 @@ from weightspace.report.labels import display_name, setting_label, varying
 from weightspace.report.statistics import chance_level
 from weightspace.report.style import (
     INK,
-    MARKERS,
     QUIET,
     WIDTH,
-    colours,
     legend_above,
+    line_looks,
     message_figure,
     percent_axis,
     report_style,
@@ -62,10 +61,7 @@ def contrastive_figure(points: pd.DataFrame) -> Figure:
     lines = dict.fromkeys(points[points["protocol"].isin(COLUMNS)]["line"])
     if not lines:
         return message_figure("No cell of this study was pre-trained; list schemes for it.")
-    looks = {
-        line: {"color": colour, "marker": MARKERS[(i + i // len(MARKERS)) % len(MARKERS)]}
-        for i, (line, colour) in enumerate(colours(lines).items())
-    }
+    looks = line_looks(lines)
     rows = list(points.groupby(ROW, sort=False))
     figure = Figure(figsize=(WIDTH, 1.1 + 2.3 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(COLUMNS), sharey="row", squeeze=False)

@@ -16,17 +16,18 @@ from weightspace.report.labels import display_name, setting_label, varying
 from weightspace.report.statistics import BASELINE
 from weightspace.report.style import (
     INK,
-    MARKERS,
     QUIET,
     WIDTH,
-    colours,
     legend_above,
+    line_looks,
     percent_axis,
     report_style,
     size_axis,
 )
 
 __all__ = ["equivalence_figure"]
+
+Looks = dict[str, dict[str, Any]]  # of each scheme: the colour and marker of its line
 
 ABOVE, BELOW = 6, 7  # matplotlib's triangles that point up and down from their base
 BEYOND: dict[str, Any] = {"color": QUIET, "alpha": 0.18, "linewidth": 0}
@@ -48,23 +49,20 @@ def equivalence_figure(points: pd.DataFrame) -> Figure:
         The figure; a row of two panels per dataset and model, a colour and marker per scheme.
         Schemes named leaky, which see excluded views, are dashed and hollow.
     """
-    schemes = list(dict.fromkeys(points["scheme"]))
-    schemes.sort(key=lambda scheme: scheme != BASELINE)
-    palette = colours(s for s in schemes if s != BASELINE)
-    palette = {s: palette.get(s, INK) for s in schemes}
+    looks = _looks(points)
     rows = list(points.groupby(ROW, sort=False))
     extra = varying(points, ["views", "budget"])
     figure = Figure(figsize=(WIDTH, 0.8 + 2.6 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), 2, squeeze=False)
     for (left, right), (_, own) in zip(grid, rows, strict=True):
         own = own.sort_values("objects")
-        _draw_accuracies(left, own, palette)
-        _draw_factors(right, own, palette)
+        _draw_accuracies(left, own, looks)
+        _draw_factors(right, own, looks)
         left.set_title(_title(own, varying(points, ["study", "dataset"]), extra), loc="left")
         for axes in (left, right):
             size_axis(axes, own["objects"])
             axes.set_xlabel("training objects")
-    legend_above(figure, _legend(palette, points))
+    legend_above(figure, _legend(looks, points))
     return figure
 
 
@@ -75,28 +73,28 @@ def _title(row: pd.DataFrame, names: list[str], numbers: list[str]) -> str:
     return ", ".join([*words, setting] if setting else words)
 
 
-def _draw_accuracies(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
-    for place, (scheme, colour) in enumerate(palette.items()):
+def _draw_accuracies(axes: Axes, points: pd.DataFrame, looks: Looks) -> None:
+    for place, (scheme, look) in enumerate(looks.items()):
         own = points[points["scheme"] == scheme]
-        x = own["objects"].to_numpy() * aside(place, len(palette))
-        draw_points(axes, x, own, "test_accuracy", color=colour, **_look(scheme, place))
+        x = own["objects"].to_numpy() * aside(place, len(looks))
+        draw_points(axes, x, own, "test_accuracy", **look)
     draw_levels(axes, points)
     axes.set_ylabel("test accuracy")
     axes.set_ylim(accuracy_limits(points, ["test_accuracy"]))
     percent_axis(axes, "y")
 
 
-def _draw_factors(axes: Axes, points: pd.DataFrame, palette: dict[str, str]) -> None:
+def _draw_factors(axes: Axes, points: pd.DataFrame, looks: Looks) -> None:
     ends = [1.0]
-    for place, (scheme, colour) in enumerate(palette.items()):
+    for place, (scheme, scheme_look) in enumerate(looks.items()):
         own = points[(points["scheme"] == scheme) & points["factor"].notna()]
-        x = own["objects"].to_numpy() * aside(place, len(palette), step=0.04)
+        x = own["objects"].to_numpy() * aside(place, len(looks), step=0.04)
         y, low, high = (
             own[key].clip(own["factor_least"], own["factor_most"]).to_numpy()
             for key in ("factor", "factor_low", "factor_high")
         )
-        look: dict[str, Any] = _look(scheme, place) | {"color": colour, "linestyle": "none"}
-        axes.vlines(x, low, high, color=colour, linewidth=1.0)
+        look: dict[str, Any] = scheme_look | {"linestyle": "none"}
+        axes.vlines(x, low, high, color=look["color"], linewidth=1.0)
         for shape, shown in (
             (look["marker"], np.isfinite(own["factor"]) & (own["factor"] > 0)),
             (ABOVE, own["factor"] == np.inf),
@@ -129,17 +127,19 @@ def _shade_beyond(axes: Axes, sizes: np.ndarray, none: pd.DataFrame) -> None:
     axes.set_ylim(low, high)
 
 
-def _look(scheme: str, place: int) -> dict[str, Any]:
-    """The marker of a scheme; one that sees what it should not is dashed and hollow."""
-    look: dict[str, Any] = {"marker": MARKERS[place % len(MARKERS)]}
-    return look | ({"linestyle": "--", "markerfacecolor": "white"} if "leaky" in scheme else {})
+def _looks(points: pd.DataFrame) -> Looks:
+    """The look of every scheme, first of the baseline; a leaky one is dashed and hollow."""
+    looks = line_looks(scheme for scheme in points["scheme"] if scheme != BASELINE)
+    for scheme, look in looks.items():
+        if "leaky" in scheme:
+            look |= {"linestyle": "--", "markerfacecolor": "white"}
+    if BASELINE in set(points["scheme"]):
+        looks = {BASELINE: {"color": INK, "marker": "o"}} | looks
+    return looks
 
 
-def _legend(palette: dict[str, str], points: pd.DataFrame) -> list[Line2D | Patch]:
-    schemes = [
-        Line2D([], [], color=colour, label=display_name(scheme), **_look(scheme, place))
-        for place, (scheme, colour) in enumerate(palette.items())
-    ]
+def _legend(looks: Looks, points: pd.DataFrame) -> list[Line2D | Patch]:
+    schemes = [Line2D([], [], label=display_name(scheme), **look) for scheme, look in looks.items()]
     triangle: dict[str, Any] = {"color": INK, "linestyle": "none"}
     return [
         *schemes,
