@@ -20,6 +20,7 @@ from weightspace.report.figures.alignment import LOOK, Y, alignment_figure
 from weightspace.report.figures.midpoints import midpoints_figure
 from weightspace.report.midpoints import Midpoints, join_midpoints
 from weightspace.report.saving import save_figure
+from weightspace.report.statistics import mean_over_seeds
 from weightspace.report.tables import table_markdown
 
 UNIFORM = {"low": 0.0, "high": 1.0, "alpha": 1.0, "beta": 1.0, "hard_labels": False}
@@ -122,6 +123,22 @@ def test_cells_are_in_the_order_of_the_alignments(metrics):
     assert row["difference"] == pytest.approx((own.to_numpy() - none.to_numpy()).mean())
 
 
+def test_a_mixup_is_paired_with_the_direct_one_of_the_same_lam(metrics):
+    paths = metrics()
+    cells = alignment_cells(paths).set_index(["model", "scheme"])
+    runs = collect_runs(paths).set_index(["model", "scheme", "seed"])["test_accuracy"].sort_index()
+    for model in ("mlp", "dws"):
+        for scheme in ("signed", "reference"):
+            paired = (runs[model, scheme] - runs[model, "direct"]).to_numpy()
+            expected = mean_over_seeds(paired)
+            row = cells.loc[model, scheme]
+            assert row["direct_difference"] == pytest.approx(expected.mean)
+            assert row["direct_difference_ci95"] == pytest.approx(expected.half_width)
+            assert row["direct_pairs"] == 3
+        for scheme in ("none", "direct", "signed_bounded"):  # no MixUp, itself, another lam
+            assert np.isnan(cells.loc[model, scheme]["direct_difference"])
+
+
 def test_settings_that_differ_are_series_of_their_own(metrics):
     paths = metrics(models=("dws",), schemes=("none", "direct"))
     paths += metrics(models=("dws",), schemes=("none", "direct"), objects=300)
@@ -136,7 +153,8 @@ def test_the_table_holds_every_number_once(quality, metrics, tmp_path):
     first, second = alignment_tables(quality, cells)
     assert first.numbers.equals(quality)
     rest = second.numbers
-    assert len(rest) == 10 + 8  # an accuracy per cell, a difference for all but "none"
+    # An accuracy per cell, a difference for all but "none", and for two MixUps one to direct.
+    assert len(rest) == 10 + 8 + 4
     rows = rest[(rest["model"] == "dws") & (rest["scheme"] == "signed_bounded")]
     assert rows["quantity"].tolist() == ["test_accuracy", "difference"]
     assert (rows["mixing"] == "lam 0.8 to 1").all() and (rows["n"] == 3).all()
@@ -165,8 +183,12 @@ def test_markdown_states_numbers_intervals_and_chance(quality, metrics):
     none = next(line for line in second.splitlines() if NO_MIX in line)
     assert none.rstrip(" |").endswith("-")
     mixed = next(line for line in second.splitlines() if "lam 0.8 to 1" in line)
-    numbers = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
-    assert re.search(rf"\| +{numbers} \| +[+-]\d\.\d \[[^]]*\] \|$", mixed)
+    accuracy, difference = r"\d+\.\d \[\d+\.\d, \d+\.\d\]", r"[+-]\d\.\d \[[^]]*\]"
+    assert re.search(rf"\| +{accuracy} \| +{difference} \| +- \|$", mixed)
+    mixed = next(line for line in second.splitlines() if "sign            | lam 0 to 1" in line)
+    assert re.search(rf"\| +{accuracy} \| +{difference} \| +{difference} \|$", mixed)
+    without = alignment_cells(metrics(schemes=("none", "signed")))
+    assert "to MixUp direct [" not in table_markdown(alignment_tables(quality, without)[1])
 
 
 def test_without_cells_there_are_the_matchings_alone(quality, metrics):

@@ -11,7 +11,7 @@ import pandas as pd
 from weightspace.report.alignment_pairs import ALIGNMENTS, PAIR_KINDS
 from weightspace.report.collect import CELL, collect_runs
 from weightspace.report.labels import display_name, with_labels
-from weightspace.report.statistics import comparison
+from weightspace.report.statistics import BASELINE, comparison
 from weightspace.report.tables import Table, save_tables
 from weightspace.report.wording import intervals
 
@@ -37,8 +37,9 @@ NOTE = (
 )
 ACCURACY_NOTE = (
     "Test accuracy in percent and its difference in percentage points; in brackets: 95 % Student-t "
-    'interval over seeds ("-" with one seed). The difference is paired by seed, to the scheme '
-    '"none" of the same setting. Chance: {chance}.'
+    'interval over seeds ("-" with one seed). Differences are paired by seed: to the scheme "none" '
+    "of the same setting, and of a MixUp to MixUp direct, without alignment, with the same lam. "
+    "Chance: {chance}."
 )
 
 
@@ -76,13 +77,16 @@ def alignment_cells(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
 
     Returns:
         The columns of `statistics.comparison`, `alignment` and `lam` as `classify` gives them,
-        and `series`: model and setting in words. Each series in the order of `ALIGNMENTS`.
+        `series`: model and setting in words, and the paired difference of a MixUp to that without
+        alignment and with the same lam: direct_difference, direct_difference_ci95, direct_pairs.
+        Each series in the order of `ALIGNMENTS`.
 
     Raises:
         ReportError: as `collect_runs`.
     """
     paths = list(metrics_paths)
-    table = comparison(collect_runs(paths))
+    runs = collect_runs(paths)
+    table = comparison(runs)
     found = {}
     for path in paths:
         metrics = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -95,6 +99,7 @@ def alignment_cells(metrics_paths: Iterable[str | Path]) -> pd.DataFrame:
     labels = with_labels(table)
     names = zip(labels["series"], labels["setting"], strict=True)
     table = table.assign(series=[", ".join(filter(None, words)) for words in names])
+    table = table.merge(_to_direct(runs, table), on=CELL, how="left", validate="1:1")
     place = table.groupby("series", sort=False).ngroup() * len(ALIGNMENTS)
     place += table["alignment"].map(list(ALIGNMENTS).index)
     return table.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
@@ -109,9 +114,9 @@ def alignment_tables(quality: pd.DataFrame, cells: pd.DataFrame | None = None) -
 
     Returns:
         The table of the matchings, its numbers those of `quality`, and that of the cells. Its
-        numbers have two rows for every cell, with the quantities test_accuracy and difference
-        (fractions; `n` counts seeds), and columns of their own: model, scheme, views, objects,
-        budget, updates and `mixing`, the lam in words.
+        numbers have up to three rows for every cell, with the quantities test_accuracy, difference
+        and direct_difference (fractions; `n` counts seeds), and columns of their own: model,
+        scheme, views, objects, budget, updates and `mixing`, the lam in words.
     """
     tables = [Table(quality, _matchings(quality), NOTE)]
     if cells is not None and len(cells):
@@ -127,6 +132,19 @@ def save_alignment(
     save_tables(alignment_tables(quality, cells), [csv, md])
 
 
+def _to_direct(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The paired differences to direct MixUp with the same lam, a row per cell that mixes."""
+    columns = ["difference", "difference_ci95", "pairs"]
+    parts = [pd.DataFrame(columns=[*CELL, *columns])]
+    for _, own in cells[cells["lam"] != NO_MIX].groupby("lam", sort=False):
+        mixed = runs.merge(own[[*CELL, "alignment"]], on=CELL)
+        direct = mixed["alignment"] == "none"
+        mixed["scheme"] = mixed["scheme"].mask(direct, BASELINE)
+        parts.append(comparison(mixed)[[*CELL, *columns]])
+    numbers = pd.concat(parts).astype(dict.fromkeys(columns, float))
+    return numbers.rename(columns={name: f"direct_{name}" for name in columns})
+
+
 def _quantities(cells: pd.DataFrame) -> pd.DataFrame:
     """The numbers of the cells, one per row, each with its interval."""
     counts = ["views", "objects", "budget", "updates"]
@@ -136,10 +154,12 @@ def _quantities(cells: pd.DataFrame) -> pd.DataFrame:
     for quantity, ci95, n in (
         ("test_accuracy", "test_ci95", "seeds"),
         ("difference", "difference_ci95", "pairs"),
+        ("direct_difference", "direct_difference_ci95", "direct_pairs"),
     ):
         part = cells[names].assign(mixing=cells["lam"], quantity=quantity)
         parts.append(part.assign(mean=cells[quantity], ci95=cells[ci95], n=cells[n]))
-    return pd.concat(parts).sort_index(kind="stable").dropna(subset="mean")
+    numbers = pd.concat(parts).sort_index(kind="stable").dropna(subset="mean")
+    return numbers.astype({"n": int})
 
 
 def _lam(mix: Mapping[str, Any]) -> str:
@@ -199,6 +219,8 @@ def _accuracies(cells: pd.DataFrame) -> pd.DataFrame:
     words["seeds"] = cells["seeds"].map("{:,}".format)
     words["test accuracy [95 %]"] = intervals(cells, "test_accuracy")
     words["difference to none [95 %]"] = intervals(cells, "difference", signed=True)
+    if cells["direct_difference"].notna().any():
+        words["to MixUp direct [95 %]"] = intervals(cells, "direct_difference", signed=True)
     return words
 
 
