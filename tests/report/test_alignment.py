@@ -185,7 +185,9 @@ def test_markdown_states_numbers_intervals_and_chance(quality, metrics):
     mixed = next(line for line in second.splitlines() if "lam 0.8 to 1" in line)
     accuracy, difference = r"\d+\.\d \[\d+\.\d, \d+\.\d\]", r"[+-]\d\.\d \[[^]]*\]"
     assert re.search(rf"\| +{accuracy} \| +{difference} \| +- \|$", mixed)
-    mixed = next(line for line in second.splitlines() if "sign            | lam 0 to 1" in line)
+    mixed = next(
+        x for x in second.splitlines() if re.search(r"\| permutation \+ sign +\| lam 0 to 1 +\|", x)
+    )
     assert re.search(rf"\| +{accuracy} \| +{difference} \| +{difference} \|$", mixed)
     without = alignment_cells(metrics(schemes=("none", "signed")))
     assert "to MixUp direct [" not in table_markdown(alignment_tables(quality, without)[1])

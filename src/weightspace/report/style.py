@@ -16,6 +16,7 @@ __all__ = [
     "PALETTE",
     "QUIET",
     "WIDTH",
+    "Looks",
     "colours",
     "legend_above",
     "line_looks",
@@ -31,6 +32,9 @@ WIDTH = 7.0
 # Okabe and Ito 2008: told apart with any common colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, QUIET = "#222222", "#8a8a8a"
+
+Looks = dict[str, dict[str, Any]]
+"""How the line of each name is drawn: its colour, its marker and whatever else."""
 
 MARKERS = "osDXPph"  # no triangles: those point beyond what is measured
 
@@ -79,7 +83,7 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def line_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def line_looks(names: Iterable[str]) -> Looks:
     """A colour and a marker per distinct name, no pair twice among the first 42.
 
     Black is left to a baseline, and the circle for as long as there are others.

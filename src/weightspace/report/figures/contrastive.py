@@ -1,7 +1,5 @@
 """The figure of pre-training: test accuracy against the share of labels."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +21,7 @@ from weightspace.report.style import (
     INK,
     QUIET,
     WIDTH,
+    Looks,
     legend_above,
     line_looks,
     message_figure,
@@ -34,7 +33,7 @@ __all__ = ["contrastive_figure"]
 
 COLUMNS = ("linear_probe", "fine_tune")
 ROW = ["study", "dataset", "model", "views", "objects"]
-REFERENCES: dict[str, dict[str, Any]] = {
+REFERENCES: Looks = {
     SCRATCH: {"color": INK, "linestyle": "--", "linewidth": 1.2},
     SCRATCH_LONG: {"color": INK, "linestyle": (0, (6, 1.5)), "linewidth": 0.9},
     UNTRAINED: {"color": INK, "linestyle": "-.", "linewidth": 0.9},
@@ -94,9 +93,7 @@ def _title(own: pd.DataFrame, points: pd.DataFrame) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _draw_panel(
-    axes: Axes, points: pd.DataFrame, protocol: str, looks: dict[str, dict[str, Any]]
-) -> None:
+def _draw_panel(axes: Axes, points: pd.DataFrame, protocol: str, looks: Looks) -> None:
     for name in REFERENCES if protocol == "linear_probe" else (SCRATCH, SCRATCH_LONG):
         own = points[points["protocol"] == name]
         if own.empty:
@@ -117,7 +114,7 @@ def _draw_panel(
     axes.set_xlim(fractions[0] / 1.6, fractions[-1] * 1.6)
 
 
-def _legend(looks: dict[str, dict[str, Any]], points: pd.DataFrame) -> list[Line2D]:
+def _legend(looks: Looks, points: pd.DataFrame) -> list[Line2D]:
     drawn = [name for name in REFERENCES if (points["protocol"] == name).any()]
     return [
         *(Line2D([], [], label=line, **look) for line, look in looks.items()),

@@ -18,6 +18,7 @@ from weightspace.report.style import (
     INK,
     QUIET,
     WIDTH,
+    Looks,
     legend_above,
     line_looks,
     percent_axis,
@@ -26,8 +27,6 @@ from weightspace.report.style import (
 )
 
 __all__ = ["equivalence_figure"]
-
-Looks = dict[str, dict[str, Any]]  # of each scheme: the colour and marker of its line
 
 ABOVE, BELOW = 6, 7  # matplotlib's triangles that point up and down from their base
 BEYOND: dict[str, Any] = {"color": QUIET, "alpha": 0.18, "linewidth": 0}
