@@ -1,5 +1,6 @@
 """The figure of the schemes: test accuracy with intervals, a row of panels per dataset."""
 
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ __all__ = ["schemes_figure"]
 
 SEED: dict[str, Any] = {"markersize": 4.5, "markeredgewidth": 0.9}
 ROW = 0.21  # inches
+LETTERS = 9  # of a title, per inch
 
 Rows = list[tuple[str, str]]
 
@@ -57,8 +59,9 @@ def schemes_figure(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) 
     for line, (name, own) in zip(grid, groups, strict=True):
         seeds = runs[runs["dataset"] == name]
         _draw_dataset(line, own, seeds, rows[name], palette)
-        if len(groups) > 1:
-            line[0].set_ylabel(display_name(name), fontweight="bold")
+        for axes in line[: own["series"].nunique()] if len(groups) > 1 else []:
+            title = f"{display_name(name)}: {axes.get_title()}"
+            axes.set_title(fill(title, int(LETTERS * WIDTH / len(palette))))
     legend = _legend(table)
     legend_above(figure, legend, columns=3)
     return figure
