@@ -58,19 +58,23 @@ def schemes_figure(runs: pd.DataFrame, correctness: pd.DataFrame | None = None) 
     )
     for line, (name, own) in zip(grid, groups, strict=True):
         seeds = runs[runs["dataset"] == name]
-        _draw_dataset(line, own, seeds, rows[name], palette)
-        for axes in line[: own["series"].nunique()] if len(groups) > 1 else []:
-            title = f"{display_name(name)}: {axes.get_title()}"
-            axes.set_title(fill(title, int(LETTERS * WIDTH / len(palette))))
+        heading = display_name(name) if len(groups) > 1 else ""
+        _draw_dataset(line, own, seeds, rows[name], palette, heading)
     legend = _legend(table)
     legend_above(figure, legend, columns=3)
     return figure
 
 
 def _draw_dataset(
-    panels: Any, table: pd.DataFrame, runs: pd.DataFrame, rows: Rows, palette: dict[str, str]
+    panels: Any,
+    table: pd.DataFrame,
+    runs: pd.DataFrame,
+    rows: Rows,
+    palette: dict[str, str],
+    heading: str,
 ) -> None:
-    """The panels of one dataset, one per model that it has."""
+    """The panels of one dataset, one per model that it has, its title after the heading."""
+    letters = int(LETTERS * WIDTH / len(panels))
     both = [name for name in ("test_ci95", "objects_ci95") if name in table]
     limits = accuracy_limits(table.assign(test_ci95=table[both].max(axis=1)), ["test_accuracy"])
     present = list(table["series"].unique())
@@ -81,7 +85,7 @@ def _draw_dataset(
         _draw_baselines(axes, own, rows)
         _draw_cells(axes, own, runs[runs["series"] == series], rows, colour)
         draw_levels(axes, table, "x")
-        axes.set_title(series)
+        axes.set_title(fill(f"{heading}: {series}", letters) if heading else series)
         axes.set_xlabel("test accuracy")
         axes.set_xlim(limits)
         percent_axis(axes, "x")
