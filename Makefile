@@ -17,8 +17,9 @@ results: .venv/installed
 	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules $(if $(CONFIG),--configfile $(CONFIG))
 
+# Each file of tests in one of several processes, since fixtures are shared within a file.
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .
