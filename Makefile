@@ -17,9 +17,8 @@ results: .venv/installed
 	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules $(if $(CONFIG),--configfile $(CONFIG))
 
-# Each file of tests in one of several processes, since fixtures are shared within a file.
 test: .venv/installed
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest
 
 lint: .venv/installed
 	$(BIN)/ruff check .
