@@ -17,8 +17,9 @@ results: .venv/installed
 	@$(BIN)/python -m weightspace.config.files config.yaml $(CONFIG)
 	$(BIN)/snakemake --cores $(CORES) --quiet rules $(if $(CONFIG),--configfile $(CONFIG))
 
+# Two processes of one thread each: files of tests go round, and their fixtures are made once.
 test: .venv/installed
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check .

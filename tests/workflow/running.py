@@ -12,9 +12,10 @@ SOURCES = ("Snakefile", "config.yaml", "envs", "profiles", "src", "workflow")
 
 
 def copy_sources(tree):
+    # With what Python and Numba have compiled, but for the files that either is just writing.
+    ignore = shutil.ignore_patterns("*.pyc.*", "*.tmp.*", "*.egg-info")
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
             shutil.copytree(ROOT / name, tree / name, ignore=ignore)
         else:
             shutil.copy(ROOT / name, tree / name)
