@@ -36,7 +36,7 @@ CUBE = 24  # points on each axis of the cube, where networks were fitted at poin
 
 COLUMNS = ["pairs", "alignment", "quantity", "lam", "mean", "ci95", "n"]
 
-NUMBERS = 2**25  # of the widest layer's outputs that are in memory at the same time
+NUMBERS = 2**21  # of the widest layer's outputs at the same time: more leave the cache
 
 Values = Float[Tensor, " pairs"]
 Functions = Float[Tensor, "pairs points d_out"]
@@ -108,8 +108,9 @@ def matching_quality(
     for done, own in enumerate(kinds):
         generator = stream(seed, "alignment", "randomised", own.kind)
         partners = align_partners(own.a, own.b, own.reference, sweeps=sweeps, generator=generator)
+        f_a, f_b = _functions(own.a, own), _functions(own.b, own)
         for i, (alignment, moved) in enumerate(partners.items(), start=1):
-            for quantity, lam, values in _quantities(own, moved, lams):
+            for quantity, lam, values in _quantities(own, moved, f_a, f_b, lams):
                 interval = mean_over_seeds(values.tolist())
                 numbers = (interval.mean, interval.half_width, interval.size)
                 rows.append((own.kind, alignment, quantity, lam, *numbers))
@@ -200,12 +201,11 @@ def _read_pairs(inr_path: Path | str, n: int, seed: int) -> list[_Pairs]:
 
 
 def _quantities(
-    own: _Pairs, moved: Weights, lams: Sequence[float]
+    own: _Pairs, moved: Weights, f_a: Functions, f_b: Functions, lams: Sequence[float]
 ) -> Iterator[tuple[str, float, Values]]:
     """Yield every quantity of pairs whose second network is `moved`: name, lam, values."""
     for name, values in distances(own.a, moved).items():
         yield name, float("nan"), values
-    f_a, f_b = _functions(own.a, own), _functions(own.b, own)
     for lam in lams:
         mixed = _functions(_mixed(own.a, moved, lam), own)
         for name, values in path_quality(f_a, f_b, mixed, lam).items():
