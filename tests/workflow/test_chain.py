@@ -260,7 +260,7 @@ def test_a_truncated_shard_is_named_and_a_re_run_mends_it(finished):
     assert re.search("^Study smoke: stopped after .*, 1 failed", run.stderr, re.M)
     assert "  assemble: see results/smoke/logs/assemble/fashion_mnist.log" in run.stderr
     shard.unlink()
-    snakemake(finished, "dataset")
+    snakemake(finished)
     assert dataset.read_bytes() == before
 
 
